@@ -1,0 +1,221 @@
+//! The one table of stable error codes.
+//!
+//! A code never changes its meaning once released. Its class says who can do something about it, and becomes the
+//! JavaScript class of the error; `retryable` is whether the same call may succeed later without anybody's help.
+
+use std::fmt;
+
+/// Who can do something about an error, and the JavaScript class it becomes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Class {
+    /// The caller: an option has a wrong type or value. `ValidationError`.
+    Validation,
+    /// The caller or whoever set the device up: options or files that do not fit together. `ConfigurationError`.
+    Configuration,
+    /// The source: it answered, but not with usable credentials. `CredentialError`.
+    Credential,
+    /// The network or the TLS peer. `ConnectionError`.
+    Connection,
+    /// AWS refused the request. `RequestError`.
+    Request,
+    /// The token, its module or its PIN. `Pkcs11Error`.
+    Pkcs11,
+    /// The session is closed. `ClosedError`.
+    Closed,
+    /// Us: a defect. `RefreshError` itself.
+    Internal,
+}
+
+impl Class {
+    /// The name of the JavaScript class.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "ValidationError",
+            Self::Configuration => "ConfigurationError",
+            Self::Credential => "CredentialError",
+            Self::Connection => "ConnectionError",
+            Self::Request => "RequestError",
+            Self::Pkcs11 => "Pkcs11Error",
+            Self::Closed => "ClosedError",
+            Self::Internal => "RefreshError",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $class:ident, $retryable:literal;)+) => {
+        /// A stable error code: `ERR_…` in JavaScript.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The text that users match on.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// Whose error it is.
+            #[must_use]
+            pub const fn class(self) -> Class {
+                match self { $(Self::$variant => Class::$class,)+ }
+            }
+
+            /// Whether the same call may succeed later by itself.
+            #[must_use]
+            pub const fn retryable(self) -> bool {
+                match self { $(Self::$variant => $retryable,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An option has a wrong type or value; `param` names it.
+    InvalidOption = "ERR_INVALID_OPTION", Validation, false;
+    /// An option that does not exist: a typo must not silently weaken security.
+    UnknownOption = "ERR_UNKNOWN_OPTION", Validation, false;
+    /// An option that must be given is missing.
+    MissingOption = "ERR_MISSING_OPTION", Validation, false;
+
+    /// Two options exclude each other, or one needs another.
+    ConflictingOptions = "ERR_CONFLICTING_OPTIONS", Configuration, false;
+    /// A file named by an option cannot be read.
+    FileUnreadable = "ERR_FILE_UNREADABLE", Configuration, false;
+    /// The certificate is not a certificate, or there is none where one was promised.
+    BadCertificate = "ERR_BAD_CERTIFICATE", Configuration, false;
+    /// The private key is not a key in a form we read.
+    BadPrivateKey = "ERR_BAD_PRIVATE_KEY", Configuration, false;
+    /// The key is encrypted and the passphrase is missing or wrong.
+    Passphrase = "ERR_PASSPHRASE", Configuration, false;
+    /// A key type this build cannot use, such as RSA-1024, P-521 or Ed25519.
+    UnsupportedKey = "ERR_UNSUPPORTED_KEY", Configuration, false;
+    /// The private key does not belong to the certificate.
+    KeyMismatch = "ERR_KEY_MISMATCH", Configuration, false;
+    /// The CA bundle holds no usable certificate.
+    BadCa = "ERR_BAD_CA", Configuration, false;
+
+    /// The reply is not the documented JSON: a field is missing, empty, of a wrong type, or a date is none.
+    BadReply = "ERR_BAD_REPLY", Credential, true;
+    /// The reply holds credentials that are already over.
+    ExpiredReply = "ERR_EXPIRED_REPLY", Credential, true;
+    /// The reply is larger than any genuine one.
+    ReplyTooLarge = "ERR_REPLY_TOO_LARGE", Credential, true;
+
+    /// The endpoint's name does not resolve.
+    Dns = "ERR_DNS", Connection, true;
+    /// TCP was refused or unreachable.
+    Connect = "ERR_CONNECT", Connection, true;
+    /// TCP or TLS did not come up in `connectTimeoutMs`.
+    ConnectTimeout = "ERR_CONNECT_TIMEOUT", Connection, true;
+    /// The whole fetch did not finish in `timeoutMs`; the message names the phase that was under way.
+    Timeout = "ERR_TIMEOUT", Connection, true;
+    /// TLS failed for a reason that no other code names.
+    Tls = "ERR_TLS", Connection, true;
+    /// The server's certificate is not trusted, not valid now, or for another name.
+    ServerCertificate = "ERR_SERVER_CERTIFICATE", Connection, false;
+    /// The server refused our certificate in the handshake.
+    CertificateRefused = "ERR_CERTIFICATE_REFUSED", Connection, false;
+    /// The server accepts no signature scheme that this key can do.
+    NoCommonScheme = "ERR_NO_COMMON_SCHEME", Connection, false;
+    /// The connection ended before the reply did.
+    ConnectionLost = "ERR_CONNECTION_LOST", Connection, true;
+    /// What came back is not HTTP/1.1.
+    Protocol = "ERR_PROTOCOL", Connection, true;
+
+    /// 403: the thing is not attached to this certificate.
+    ThingNotAttached = "ERR_THING_NOT_ATTACHED", Request, false;
+    /// 403: no IoT policy on the certificate allows `iot:AssumeRoleWithCertificate` on the role alias.
+    AccessDenied = "ERR_ACCESS_DENIED", Request, false;
+    /// 403: this endpoint does not know the certificate: wrong account, wrong region, not registered or inactive.
+    CertificateNotAccepted = "ERR_CERTIFICATE_NOT_ACCEPTED", Request, false;
+    /// 404: no such role alias in this account and region.
+    RoleAliasNotFound = "ERR_ROLE_ALIAS_NOT_FOUND", Request, false;
+    /// 400: the role is missing or does not trust `credentials.iot.amazonaws.com`.
+    RoleNotAssumable = "ERR_ROLE_NOT_ASSUMABLE", Request, false;
+    /// 400: the alias asks for a longer life than the role allows.
+    DurationTooLong = "ERR_DURATION_TOO_LONG", Request, false;
+    /// 429, or any throttling error type.
+    Throttled = "ERR_THROTTLED", Request, true;
+    /// 5xx.
+    ServiceUnavailable = "ERR_SERVICE_UNAVAILABLE", Request, true;
+    /// Any other status.
+    UnexpectedStatus = "ERR_UNEXPECTED_STATUS", Request, false;
+
+    /// The PKCS#11 module cannot be loaded.
+    Pkcs11Module = "ERR_PKCS11_MODULE", Pkcs11, false;
+    /// `C_Initialize` failed.
+    Pkcs11Initialize = "ERR_PKCS11_INITIALIZE", Pkcs11, true;
+    /// No token fits the selectors; the message lists the tokens seen.
+    Pkcs11TokenNotFound = "ERR_PKCS11_TOKEN_NOT_FOUND", Pkcs11, true;
+    /// More than one token fits: no PIN is sent to any.
+    Pkcs11TokenAmbiguous = "ERR_PKCS11_TOKEN_AMBIGUOUS", Pkcs11, false;
+    /// No private key fits; the message lists the keys seen.
+    Pkcs11KeyNotFound = "ERR_PKCS11_KEY_NOT_FOUND", Pkcs11, false;
+    /// More than one private key fits.
+    Pkcs11KeyAmbiguous = "ERR_PKCS11_KEY_AMBIGUOUS", Pkcs11, false;
+    /// No certificate object fits.
+    Pkcs11CertificateNotFound = "ERR_PKCS11_CERTIFICATE_NOT_FOUND", Pkcs11, false;
+    /// More than one certificate object fits.
+    Pkcs11CertificateAmbiguous = "ERR_PKCS11_CERTIFICATE_AMBIGUOUS", Pkcs11, false;
+    /// The key in the token is not the certificate's: its test signature does not verify.
+    Pkcs11KeyMismatch = "ERR_PKCS11_KEY_MISMATCH", Pkcs11, false;
+    /// The token needs a PIN and none was given.
+    Pkcs11PinRequired = "ERR_PKCS11_PIN_REQUIRED", Pkcs11, false;
+    /// The token refused the PIN. It will not be sent again by this process.
+    Pkcs11PinIncorrect = "ERR_PKCS11_PIN_INCORRECT", Pkcs11, false;
+    /// The same PIN was refused before; it was not sent again, so that it cannot lock the token.
+    Pkcs11PinNotRetried = "ERR_PKCS11_PIN_NOT_RETRIED", Pkcs11, false;
+    /// The token is logged in with another PIN.
+    Pkcs11PinMismatch = "ERR_PKCS11_PIN_MISMATCH", Pkcs11, false;
+    /// The PIN is locked.
+    Pkcs11PinLocked = "ERR_PKCS11_PIN_LOCKED", Pkcs11, false;
+    /// The PIN has expired or must be changed before use.
+    Pkcs11PinExpired = "ERR_PKCS11_PIN_EXPIRED", Pkcs11, false;
+    /// The `userPin` callback failed, gave no PIN, or took too long.
+    Pkcs11PinCallback = "ERR_PKCS11_PIN_CALLBACK", Pkcs11, true;
+    /// No mechanism of the token makes the signature TLS needs.
+    Pkcs11Mechanism = "ERR_PKCS11_MECHANISM", Pkcs11, false;
+    /// The token did not answer within `signTimeoutMs`.
+    Pkcs11Timeout = "ERR_PKCS11_TIMEOUT", Pkcs11, true;
+    /// An earlier call into the token has not come back; nothing more is sent to it.
+    Pkcs11Hung = "ERR_PKCS11_HUNG", Pkcs11, true;
+    /// Any other return value of the module.
+    Pkcs11Call = "ERR_PKCS11_CALL", Pkcs11, true;
+
+    /// The session is closed.
+    Closed = "ERR_CLOSED", Closed, false;
+    /// A defect of this library.
+    Internal = "ERR_INTERNAL", Internal, false;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_distinct_and_spelled_alike() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for text in texts {
+            assert!(text.starts_with("ERR_"), "{text}");
+            assert!(text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'), "{text}");
+        }
+    }
+}

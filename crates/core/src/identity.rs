@@ -1,0 +1,63 @@
+//! AWS credentials as one immutable value.
+
+use std::fmt;
+
+use crate::{Secret, Timestamp};
+
+/// One set of temporary AWS credentials, exactly as its source issued it.
+///
+/// Replaced whole, never edited, so that a reader can never see a key id of one set beside the secret of another.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Identity {
+    /// `AKIA…` or `ASIA…`; not a secret, and what a service's error names.
+    pub access_key_id: String,
+    /// The signing key.
+    pub secret_access_key: Secret,
+    /// The session token that goes with temporary keys.
+    pub session_token: Secret,
+    /// When the source says they end, by the *server's* clock.
+    pub expiration: Timestamp,
+}
+
+impl Identity {
+    /// Puts the parts of one reply together.
+    #[must_use]
+    pub fn new(
+        access_key_id: String,
+        secret_access_key: Secret,
+        session_token: Secret,
+        expiration: Timestamp,
+    ) -> Self {
+        Self { access_key_id, secret_access_key, session_token, expiration }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &"** redacted **")
+            .field("session_token", &"** redacted **")
+            .field("expiration", &self.expiration)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_hides_secret_and_token() {
+        let identity = Identity::new(
+            "ASIAEXAMPLE".into(),
+            "canary-secret".into(),
+            "canary-token".into(),
+            Timestamp::from_unix_millis(0),
+        );
+        let shown = format!("{identity:?} {identity:#?}");
+        assert!(shown.contains("ASIAEXAMPLE") && shown.contains("1970-01-01T00:00:00Z"));
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}

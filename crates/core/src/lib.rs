@@ -1,0 +1,31 @@
+//! The ground floor: what every other room speaks of.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`error`] | one error type, one table of stable codes: which operation failed, whose fault it is, what to do |
+//! | [`identity`] | AWS credentials, zeroized and redacted |
+//! | [`secret`] | bytes that never print |
+//! | [`time`] | server time and boot time, and the [`Clock`] that gives them |
+//! | [`signer`] | what TLS asks of a private key, wherever it lives |
+//! | [`certificate`] | the facts read from an X.509 certificate |
+//! | [`crypto`] | digests, keyed hashes and signature checks: the only place that names the crypto library besides `tls` |
+//!
+//! No I/O, no runtime, no clock of its own. Nothing here may name another room.
+
+#![forbid(unsafe_code)]
+
+pub mod certificate;
+pub mod crypto;
+pub mod error;
+pub mod identity;
+pub mod secret;
+pub mod signer;
+pub mod time;
+
+pub use certificate::Certificate;
+pub use crypto::public_key::{KeyKind, PublicKey};
+pub use error::{Class, Code, Error, Result, Warning};
+pub use identity::Identity;
+pub use secret::Secret;
+pub use signer::{SignatureScheme, Signer};
+pub use time::{BootTime, Clock, Timestamp};
