@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Secret, Timestamp};
+use crate::{BootTime, Secret, Timestamp};
 
 /// One set of temporary AWS credentials, exactly as its source issued it.
 ///
@@ -31,6 +31,18 @@ impl Identity {
     ) -> Self {
         Self { access_key_id, secret_access_key, session_token, expiration }
     }
+}
+
+/// What a source hands over: the keys, and what it said about the time.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The keys.
+    pub identity: Identity,
+    /// The source's own clock when it answered: the `Date` header of the same reply. `None` if there was none that
+    /// can be relied on.
+    pub server_date: Option<Timestamp>,
+    /// Boot time half-way between request and reply: the best estimate of when `server_date` was read.
+    pub at: BootTime,
 }
 
 impl fmt::Debug for Identity {

@@ -25,7 +25,7 @@ pub mod time;
 pub use certificate::Certificate;
 pub use crypto::public_key::{KeyKind, PublicKey};
 pub use error::{Class, Code, Error, Result, Warning};
-pub use identity::Identity;
+pub use identity::{Identity, Issued};
 pub use secret::Secret;
 pub use signer::{SignatureScheme, Signer};
 pub use time::{BootTime, Clock, Timestamp};

@@ -1,1 +1,33 @@
-//! placeholder
+//! Mutual TLS and HTTP/1.1: from a client identity to an answered request. The only user of rustls.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`material`] | certificate, key and CA options: a path, PEM text or bytes |
+//! | [`identity`] | certificate chain + private key (PEM, or a [`Signer`](refresh_session_core::Signer)), matched at construction |
+//! | [`trust`] | which servers are believed: the system's roots, Amazon's, or the user's bundle |
+//! | [`config`] | the TLS configuration made of both; one per identity, so that tickets of one are never used by another |
+//! | [`http`] | one kept HTTP/1.1 connection: phases, timeouts, size cap, and errors that say which phase failed |
+//!
+//! TLS 1.2 and 1.3. The crypto provider is *ring*, chosen in [`provider`] and nowhere else.
+//!
+//! # Who is at fault
+//!
+//! A handshake can fail because of the server's certificate, ours, the token that signs, or the network. rustls
+//! reports all of them as an I/O error; `handshake` keeps a record beside each handshake of what was asked and
+//! what the signer said, and `http::errors` turns both into one typed error.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod handshake;
+pub mod http;
+pub mod identity;
+pub mod material;
+pub mod provider;
+pub mod trust;
+
+pub use config::TlsConfig;
+pub use http::{HttpClient, HttpRequest, HttpResponse, Target, Timeouts};
+pub use identity::ClientIdentity;
+pub use material::Material;
+pub use trust::Trust;

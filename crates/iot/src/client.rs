@@ -1,0 +1,59 @@
+//! One fetch: request out, identity or error back.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::{AGE, DATE};
+use refresh_session_core::{Clock, Issued, Result, Timestamp};
+use refresh_session_tls::http::ConnectionFacts;
+use refresh_session_tls::{HttpClient, Timeouts};
+
+use crate::{IotRequest, refusal, reply};
+
+const OK: u16 = 200;
+
+/// The credentials endpoint as one device sees it.
+#[derive(Debug)]
+pub struct IotClient {
+    http: HttpClient,
+    request: IotRequest,
+    clock: Arc<dyn Clock>,
+}
+
+impl IotClient {
+    /// Nothing is sent until the first [`fetch`](Self::fetch).
+    #[must_use]
+    pub fn new(http: HttpClient, request: IotRequest, clock: Arc<dyn Clock>) -> Self {
+        Self { http, request, clock }
+    }
+
+    /// Fetches one set of credentials.
+    ///
+    /// # Errors
+    /// The connection's, the signer's, a refusal of the table, `ERR_BAD_REPLY` or `ERR_EXPIRED_REPLY`.
+    pub async fn fetch(&self, timeouts: Timeouts) -> Result<(Issued, ConnectionFacts)> {
+        let response = self.http.send(self.request.http(), timeouts).await?;
+        if response.status != OK {
+            return Err(refusal::error(&self.request, &response));
+        }
+        let server_date = server_date(&response.headers);
+        // Without a usable `Date` the local calendar is all there is to judge "already over" by.
+        let now = server_date.unwrap_or_else(|| self.clock.wall());
+        let identity = reply::parse(&response.body, now)?;
+        let at = response.sent.midpoint(response.received);
+        Ok((Issued { identity, server_date, at }, response.connection))
+    }
+
+    /// Closes the kept connection.
+    pub async fn close(&self) {
+        self.http.close().await;
+    }
+}
+
+/// The server's clock, unless a cache has held the reply (`Age`, RFC 9111 section 5.1): then `Date` is of another time.
+fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
+    if headers.contains_key(AGE) {
+        return None;
+    }
+    Timestamp::parse_http_date(headers.get(DATE)?.to_str().ok()?)
+}

@@ -1,0 +1,168 @@
+//! From a target to an HTTP/1.1 connection over TLS.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use refresh_session_core::{Code, Error, Result};
+use rustls::HandshakeKind;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::{ConnectionFacts, Target, errors};
+use crate::TlsConfig;
+use crate::handshake::{HandshakeReport, Phase};
+
+/// An open connection and what is known of it.
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<Empty<Bytes>>,
+    pub(super) facts: ConnectionFacts,
+    pub(super) report: Arc<HandshakeReport>,
+    pub(super) requests: u32,
+    pub(super) close_after: bool,
+    driver: JoinHandle<()>,
+}
+
+impl Connection {
+    pub(super) async fn open(
+        target: &Target,
+        tls: &TlsConfig,
+        connect_timeout: Duration,
+        report: Arc<HandshakeReport>,
+    ) -> Result<Self> {
+        let (target, tls) = (target.clone(), tls.clone());
+        let (authority, in_task) = (target.authority(), report.clone());
+        // In a task of its own: see the module's doc. Dropped, it goes on alone until the token lets go of it.
+        let opening = tokio::spawn(async move {
+            let stream = connect_tcp(&target, &in_task).await?;
+            in_task.enter(Phase::Handshake);
+            handshake_tls(stream, &target, &tls, in_task.clone()).await
+        });
+        let stream = match timeout(connect_timeout, AbortOnDrop(opening)).await {
+            Ok(Ok(opened)) => opened?,
+            Ok(Err(_)) => {
+                return Err(Error::new(Code::Internal, "the connecting task ended without an answer"));
+            }
+            Err(_) => return Err(errors::connect_timed_out(&authority, connect_timeout, report.phase())),
+        };
+        report.enter(Phase::Response);
+        Self::over(stream, report).await
+    }
+
+    async fn over(stream: TlsStream<TcpStream>, report: Arc<HandshakeReport>) -> Result<Self> {
+        let facts = facts(&stream, &report);
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Error::new(Code::Protocol, format!("HTTP/1.1 could not start: {error}")))?;
+        // How the connection ended reaches the request that was on it; the driver's own result says nothing more.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, facts, report, requests: 0, close_after: false, driver })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    pub(super) fn report(&self) -> Arc<HandshakeReport> {
+        self.report.clone()
+    }
+
+    /// The connection, if the last reply left it fit for another request.
+    pub(super) fn reusable(self) -> Option<Self> {
+        (!self.close_after && self.is_open()).then_some(self)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+/// A fetch that is dropped takes its half-open connection with it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, tokio::task::JoinError>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn connect_tcp(target: &Target, report: &HandshakeReport) -> Result<TcpStream> {
+    report.enter(Phase::Resolve);
+    let addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port))
+        .await
+        .map_err(|error| errors::dns(target, &error))?
+        .collect();
+    report.enter(Phase::Connect);
+    let mut failures = Vec::new();
+    for address in &addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // Two small writes (Finished, request) must not wait for the server's delayed acknowledgement.
+                // A socket that cannot do it still works.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => failures.push(format!("{address}: {error}")),
+        }
+    }
+    Err(errors::unreachable(target, &failures))
+}
+
+async fn handshake_tls(
+    stream: TcpStream,
+    target: &Target,
+    tls: &TlsConfig,
+    report: Arc<HandshakeReport>,
+) -> Result<TlsStream<TcpStream>> {
+    let connector = TlsConnector::from(tls.rustls.clone());
+    let outcome = report.clone().scope(connector.connect(target.server_name.clone(), stream)).await;
+    if let Some(offered) = report.refused_schemes() {
+        return Err(errors::no_common_scheme(target, &offered));
+    }
+    outcome.map_err(|error| errors::handshake_failed(target, &report, &error))
+}
+
+fn facts(stream: &TlsStream<TcpStream>, report: &HandshakeReport) -> ConnectionFacts {
+    let (_, session) = stream.get_ref();
+    ConnectionFacts {
+        tls_version: match session.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        },
+        cipher_suite: session
+            .negotiated_cipher_suite()
+            .and_then(|suite| suite.suite().as_str())
+            .unwrap_or("unknown")
+            .to_owned(),
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+        certificate_sent: report.certificate_sent(),
+        kept: false,
+    }
+}

@@ -1,0 +1,191 @@
+//! From what rustls, hyper and the kernel report to one typed error that names the phase and the culprit.
+
+use std::error::Error as StdError;
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
+
+use refresh_session_core::{Code, Error};
+use rustls::{AlertDescription, CertificateError, Error as RustlsError};
+
+use super::{MAX_BODY_BYTES, Target};
+use crate::handshake::{HandshakeReport, Phase};
+
+const CHECK_REGISTRATION: &str = "Check that the certificate is registered and ACTIVE in the AWS account and region \
+                                  of this endpoint, and that it has not expired.";
+
+pub(super) fn dns(target: &Target, error: &io::Error) -> Error {
+    Error::new(Code::Dns, format!("the name {} does not resolve: {error}", target.host))
+        .with_hint("Check the spelling of `endpoint`, and the device's DNS servers.")
+}
+
+pub(super) fn unreachable(target: &Target, failures: &[String]) -> Error {
+    let tried = if failures.is_empty() { "the name has no address".into() } else { failures.join("; ") };
+    Error::new(Code::Connect, format!("cannot connect to {}: {tried}", target.authority()))
+        .with_hint("Check the link, the port, and that no firewall stands between.")
+}
+
+pub(super) fn connect_timed_out(authority: &str, limit: Duration, phase: Phase) -> Error {
+    Error::new(
+        Code::ConnectTimeout,
+        format!(
+            "connecting to {authority}: not done within {} ms; it was {}",
+            limit.as_millis(),
+            phase.described()
+        ),
+    )
+    .with_hint("Check the link to the endpoint, or raise `connectTimeoutMs`.")
+}
+
+pub(super) fn no_common_scheme(target: &Target, offered: &str) -> Error {
+    Error::new(
+        Code::NoCommonScheme,
+        format!(
+            "{} accepts no signature scheme that this key can do; it offers {offered}",
+            target.authority()
+        ),
+    )
+    .with_hint("Use a key of another kind, or a TLS policy of the endpoint that accepts this one.")
+}
+
+/// A failure before the handshake was done on our side.
+pub(super) fn handshake_failed(target: &Target, report: &HandshakeReport, error: &io::Error) -> Error {
+    if let Some(signer_error) = report.signer_error() {
+        return signer_error;
+    }
+    match find::<RustlsError>(error) {
+        Some(RustlsError::InvalidCertificate(fault)) => server_certificate(target, fault),
+        Some(RustlsError::AlertReceived(alert))
+            if report.certificate_sent() && blames_certificate(*alert) =>
+        {
+            certificate_refused(target, *alert)
+        }
+        Some(fault) => tls(target, fault),
+        None if report.certificate_sent() && error.kind() == io::ErrorKind::UnexpectedEof => hung_up(target),
+        None => lost(target, error),
+    }
+}
+
+/// A failure on a connection that was up.
+///
+/// `certificate_at_risk`: it was the first read after our certificate went out, and nothing had come yet.
+pub(super) fn exchange_failed(target: &Target, error: hyper::Error, certificate_at_risk: bool) -> Error {
+    match find::<RustlsError>(&error) {
+        Some(RustlsError::AlertReceived(alert)) if certificate_at_risk && blames_certificate(*alert) => {
+            return certificate_refused(target, *alert);
+        }
+        Some(fault) => return tls(target, fault),
+        None => {}
+    }
+    if error.is_parse() {
+        return Error::new(
+            Code::Protocol,
+            format!("{} does not answer in HTTP/1.1: {error}", target.authority()),
+        )
+        .with_hint("Something else may be listening there, such as a proxy's login page: check `endpoint`.")
+        .with_source(error);
+    }
+    let cut = find::<io::Error>(&error).is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof);
+    if certificate_at_risk && (cut || error.is_incomplete_message()) {
+        return hung_up(target);
+    }
+    lost(target, &error).with_source(error)
+}
+
+pub(super) fn too_large(target: &Target, status: u16) -> Error {
+    Error::new(
+        Code::ReplyTooLarge,
+        format!("the reply of {} is larger than {MAX_BODY_BYTES} bytes (HTTP {status})", target.authority()),
+    )
+    .with_hint("A genuine reply has about 1.5 KiB: check what answers at `endpoint`.")
+}
+
+fn server_certificate(target: &Target, fault: &CertificateError) -> Error {
+    let (what, hint) = match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("has expired", "Check the device's clock first: one that runs ahead looks the same.")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+            "is not valid yet",
+            "Check the device's clock first: one that stands in the past looks the same.",
+        ),
+        CertificateError::UnknownIssuer => (
+            "is not issued by a trusted CA",
+            "Check `ca`, the system's trust store, and that nothing inspects TLS on the way.",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            ("is for another name", "Check `endpoint`; for a private endpoint or proxy give `serverName`.")
+        }
+        _ => ("is not acceptable", "Check what answers at `endpoint`."),
+    };
+    Error::new(
+        Code::ServerCertificate,
+        format!("the server certificate of {} {what}: {fault}", target.authority()),
+    )
+    .with_hint(hint)
+}
+
+fn certificate_refused(target: &Target, alert: AlertDescription) -> Error {
+    Error::new(
+        Code::CertificateRefused,
+        format!("{} refused the device certificate: TLS alert {alert:?}", target.authority()),
+    )
+    .with_hint(CHECK_REGISTRATION)
+}
+
+/// The server ended the connection, without a word, where it judges the client's certificate.
+fn hung_up(target: &Target) -> Error {
+    Error::new(
+        Code::CertificateRefused,
+        format!(
+            "{} closed the connection right after seeing the device certificate, which is how a refusal looks",
+            target.authority()
+        ),
+    )
+    .with_hint(CHECK_REGISTRATION)
+    // It may also have been the link.
+    .with_retryable(true)
+}
+
+fn tls(target: &Target, fault: &RustlsError) -> Error {
+    Error::new(Code::Tls, format!("TLS with {} failed: {fault}", target.authority()))
+        .with_hint("Check that the endpoint speaks TLS 1.2 or 1.3 and that nothing inspects TLS on the way.")
+}
+
+fn lost(target: &Target, error: &impl Display) -> Error {
+    Error::new(Code::ConnectionLost, format!("the connection to {} broke: {error}", target.authority()))
+        .with_hint("Usually the link. If it happens every time, check that the certificate is registered and ACTIVE.")
+}
+
+fn blames_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+            | Alert::HandshakeFailure
+            | Alert::DecryptError
+    )
+}
+
+/// Finds an error of type `E` in the chain. An `io::Error` hides its inner error from `source()`.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        current = match inner {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}

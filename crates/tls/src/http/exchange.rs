@@ -1,0 +1,102 @@
+//! One request and its reply on an open connection.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST};
+use http_body_util::{BodyExt as _, Empty};
+use refresh_session_core::{Clock, Code, Error};
+use zeroize::Zeroizing;
+
+use super::connect::Connection;
+use super::{HttpRequest, HttpResponse, MAX_BODY_BYTES, Target, errors};
+use crate::handshake::Phase;
+
+/// Why an exchange failed, and whether the request can have been seen by the server.
+pub(super) enum Failure {
+    /// The connection broke before any byte of a reply; `fresh` if it had carried no request before.
+    BeforeReply { error: hyper::Error, fresh: bool, certificate_sent: bool },
+    /// The connection broke within the reply.
+    WithinReply(hyper::Error),
+    /// The reply itself is at fault.
+    Reply(Error),
+}
+
+impl Failure {
+    /// A kept connection that the server had already closed: the request was never read.
+    pub(super) fn may_retry(&self) -> bool {
+        matches!(self, Self::BeforeReply { error, fresh: false, .. } if !error.is_parse())
+    }
+
+    pub(super) fn into_error(self, target: &Target) -> Error {
+        match self {
+            // In TLS 1.3 the client's handshake ends before the server has judged its certificate: a refusal shows
+            // on the first read.
+            Self::BeforeReply { error, fresh, certificate_sent } => {
+                errors::exchange_failed(target, error, fresh && certificate_sent)
+            }
+            Self::WithinReply(error) => errors::exchange_failed(target, error, false),
+            Self::Reply(error) => error,
+        }
+    }
+}
+
+impl Connection {
+    pub(super) async fn exchange(
+        &mut self,
+        target: &Target,
+        request: &HttpRequest,
+        clock: &dyn Clock,
+    ) -> Result<HttpResponse, Failure> {
+        let fresh = self.requests == 0;
+        self.requests += 1;
+        self.report.enter(Phase::Response);
+        let certificate_sent = self.report.certificate_sent();
+        let before_reply = |error| Failure::BeforeReply { error, fresh, certificate_sent };
+
+        let message = build(target, request).map_err(Failure::Reply)?;
+        self.sender.ready().await.map_err(before_reply)?;
+        let sent = clock.boot();
+        let reply = self.sender.send_request(message).await.map_err(before_reply)?;
+        let received = clock.boot();
+
+        let (head, mut incoming) = reply.into_parts();
+        self.close_after = says_close(&head);
+        let mut body = Zeroizing::new(Vec::with_capacity(4096));
+        while let Some(frame) = incoming.frame().await {
+            let Ok(data) = frame.map_err(Failure::WithinReply)?.into_data() else { continue };
+            if body.len() + data.len() > MAX_BODY_BYTES {
+                self.close_after = true;
+                return Err(Failure::Reply(errors::too_large(target, head.status.as_u16())));
+            }
+            body.extend_from_slice(&data);
+        }
+        let mut connection = self.facts.clone();
+        connection.kept = !fresh;
+        Ok(HttpResponse {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            sent,
+            received,
+            connection,
+        })
+    }
+}
+
+fn build(target: &Target, request: &HttpRequest) -> Result<http::Request<Empty<Bytes>>, Error> {
+    let mut builder = http::Request::get(&request.path).header(HOST, target.authority());
+    for (name, value) in &request.headers {
+        builder = builder.header(*name, value);
+    }
+    builder
+        .body(Empty::new())
+        .map_err(|error| Error::new(Code::Internal, format!("the request cannot be built: {error}")))
+}
+
+fn says_close(head: &http::response::Parts) -> bool {
+    head.version != http::Version::HTTP_11
+        || head
+            .headers
+            .get(CONNECTION)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")))
+}

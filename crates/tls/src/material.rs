@@ -1,0 +1,130 @@
+//! Certificate, key and CA options as the user gives them.
+//!
+//! A text that holds a PEM boundary (`-----BEGIN `) is PEM; any other text is the path of a file; bytes are PEM or
+//! DER. Files are read when the session is made, so that a wrong path is an error then and there.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use refresh_session_core::{Code, Error, Result, Secret};
+
+/// Largest file read: a chain with a few intermediates is under 20 KiB, a full CA bundle about 250 KiB.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+const PEM_BOUNDARY: &str = "-----BEGIN ";
+
+/// Where the bytes of a certificate, key or CA bundle come from.
+#[derive(Clone)]
+pub enum Material {
+    /// A file, read whole.
+    Path(PathBuf),
+    /// The content itself: PEM or DER.
+    Inline(Secret),
+}
+
+impl Material {
+    /// Tells PEM text from a path.
+    #[must_use]
+    pub fn from_text(text: String) -> Self {
+        if text.contains(PEM_BOUNDARY) {
+            return Self::Inline(Secret::from(text));
+        }
+        Self::Path(PathBuf::from(text))
+    }
+
+    /// Content given as bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self::Inline(Secret::new(bytes))
+    }
+
+    /// Reads it; `param` is the option's name for the error.
+    pub fn read(&self, param: &'static str) -> Result<Secret> {
+        let content = match self {
+            Self::Path(path) => read_file(path, param)?,
+            Self::Inline(content) => content.clone(),
+        };
+        if content.is_empty() {
+            return Err(Error::invalid_option(param, format!("is empty: {}", self.described())));
+        }
+        Ok(content)
+    }
+
+    /// For messages: the path, or that the content was given.
+    #[must_use]
+    pub fn described(&self) -> String {
+        match self {
+            Self::Path(path) => format!("file {}", path.display()),
+            Self::Inline(_) => "the content given".into(),
+        }
+    }
+}
+
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Material({})", self.described())
+    }
+}
+
+/// Whether `content` is PEM text rather than DER.
+pub(crate) fn is_pem(content: &[u8]) -> bool {
+    content.windows(PEM_BOUNDARY.len()).any(|window| window == PEM_BOUNDARY.as_bytes())
+}
+
+fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(
+            Code::FileUnreadable,
+            format!("option `{param}`: the file {} cannot be read: {error}", path.display()),
+        )
+        .with_param(param)
+        .with_hint("Check that the path is right and that the user of this process may read it.")
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    // A FIFO or device could block the caller's thread for ever.
+    if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
+        return Err(Error::new(
+            Code::FileUnreadable,
+            format!(
+                "option `{param}`: {} is not a regular file of at most {MAX_FILE_BYTES} bytes",
+                path.display()
+            ),
+        )
+        .with_param(param));
+    }
+    let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    file.take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(unreadable)?;
+    Ok(Secret::new(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_pem_from_paths() {
+        assert!(matches!(Material::from_text("/etc/gw/key.pem".into()), Material::Path(_)));
+        let pem = "Bag Attributes\n-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n";
+        let inline = Material::from_text(pem.into());
+        assert!(matches!(inline, Material::Inline(_)));
+        assert!(!format!("{inline:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory_name_the_option() {
+        for path in ["/nonexistent/cert.pem", "/"] {
+            let error = Material::from_text(path.into()).read("certificate").unwrap_err();
+            assert_eq!((error.code(), error.param()), (Code::FileUnreadable, Some("certificate")));
+            assert!(error.message().contains(path), "{error}");
+        }
+    }
+
+    #[test]
+    fn empty_content_is_refused() {
+        let error = Material::from_bytes(Vec::new()).read("privateKey").unwrap_err();
+        assert_eq!(error.code(), Code::InvalidOption);
+    }
+}
