@@ -87,9 +87,9 @@ pub(crate) fn error(request: &IotRequest, response: &HttpResponse) -> Error {
     let asked = if response.connection.certificate_sent || response.connection.resumed {
         ""
     } else {
-        " The server never asked for a certificate: it may not be the IoT endpoint, or something inspects TLS."
+        "; the server never asked for a certificate, so it may not be the IoT endpoint, or something inspects TLS"
     };
-    Error::new(code, format!("the credentials endpoint refused (HTTP {status}): {found}.{asked}"))
+    Error::new(code, format!("the credentials endpoint refused (HTTP {status}): {found}{asked}"))
         .with_hint(hint)
         .with_response(status, identifier(&response.headers, "x-amzn-requestid"), aws_error_type)
         .with_retry_after(retry_after(&response.headers))

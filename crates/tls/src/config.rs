@@ -49,13 +49,6 @@ impl TlsConfig {
         Ok(Self { rustls: Arc::new(rustls), warning })
     }
 
-    /// The same without session resumption, to measure or count full handshakes.
-    #[must_use]
-    pub fn without_resumption(mut self) -> Self {
-        Arc::make_mut(&mut self.rustls).resumption = rustls::client::Resumption::disabled();
-        self
-    }
-
     /// What the user should know: that a fallback trust store is in use.
     #[must_use]
     pub fn warning(&self) -> Option<&Warning> {

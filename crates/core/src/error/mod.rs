@@ -1,7 +1,8 @@
 //! What went wrong, whose fault it is, and what to do.
 //!
-//! There is one error type. Its [`Code`] is the contract with users; the message is a sentence for a person, built
-//! as "what was tried: what was found", and `hint` is the next step for a technician. What must never be in any
+//! There is one error type. Its [`Code`] is the contract with users; the message is a phrase for a person, built as
+//! "what was tried: what was found", without a full stop; `hint` is the next step for a technician in whole
+//! sentences. JavaScript shows them as one text: `message. hint`. What must never be in any
 //! field: a secret, a PIN, a token, a reply's body, a header's value.
 
 mod code;

@@ -1,0 +1,114 @@
+// The local AWS of the tests: one testbed process per test file, gone when its file ends.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Starts a testbed; with `tokens`, SoftHSM knows its tokens from here on in this process. */
+export async function startTestbed({ tokens = false } = {}) {
+  const dir = await mkdtemp(join(tmpdir(), "refresh-session-"));
+  const args = ["serve", "--dir", dir, "--stop-with-stdin", ...(tokens ? ["--tokens"] : [])];
+  const child = spawn(binary(), args, { stdio: ["pipe", "pipe", "inherit"] });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  const lines = createInterface({ input: child.stdout });
+  const ready = await Promise.race([
+    new Promise((resolve) => lines.once("line", (line) => resolve(JSON.parse(line)))),
+    exited.then((code) => Promise.reject(new Error(`the testbed ended with ${code} before it was ready`))),
+  ]);
+  // SoftHSM reads it when the module is initialised; only the main thread's `process.env` is the process's.
+  if (tokens) process.env.SOFTHSM2_CONF = ready.tokens.conf;
+  return new Testbed(ready, async () => {
+    child.stdin.end();
+    await exited;
+    await rm(dir, { recursive: true, force: true });
+  });
+}
+
+class Testbed {
+  #stop;
+  #control;
+
+  constructor(ready, stop) {
+    const { control, ...rest } = ready;
+    this.#control = control;
+    Object.assign(this, rest);
+    this.#stop = stop;
+  }
+
+  stop() {
+    return this.#stop();
+  }
+
+  async control(method, path, body) {
+    const reply = await fetch(this.#control + path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    const text = await reply.text();
+    if (!reply.ok) throw new Error(`testbed ${method} ${path}: ${reply.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  configure(settings) {
+    return this.control("PUT", "/config", settings);
+  }
+
+  /** The next `count` requests, or all, meet this fault. */
+  fault(mode, params = {}, count = null) {
+    return this.control("PUT", "/faults", { mode, count, ...params });
+  }
+
+  reset() {
+    return this.control("POST", "/reset");
+  }
+
+  async log(event) {
+    const entries = await this.control("GET", "/log");
+    return event === undefined ? entries : entries.filter((entry) => entry.event === event);
+  }
+
+  /** Options of a session whose key is in a file. */
+  pem(device = "ec256", overrides = {}) {
+    const { certificate, privateKey } = this.pki.devices[device];
+    return { ...this.base(), certificate, privateKey, ...overrides };
+  }
+
+  /** Options of a session whose key is in a token. */
+  hsm(key = "ec256", overrides = {}, pkcs11 = {}) {
+    const token = this.tokens.tokens.gw;
+    return {
+      ...this.base(),
+      certificate: token.keys[key].certificate,
+      pkcs11: {
+        library: this.tokens.module,
+        tokenLabel: token.label,
+        privateKeyId: token.keys[key].id,
+        userPin: token.pin,
+        ...pkcs11,
+      },
+      ...overrides,
+    };
+  }
+
+  base() {
+    return {
+      method: "iot",
+      endpoint: this.iot.endpoint,
+      roleAlias: "gateway-role",
+      thingName: this.thing,
+      ca: this.pki.serverCa,
+    };
+  }
+}
+
+function binary() {
+  const built = ["debug", "fast"].map((profile) => join(root, "target", profile, "testbed")).find(existsSync);
+  if (built === undefined) throw new Error("the testbed is not built: run `cargo build -p refresh-session-testbed`");
+  return built;
+}

@@ -1,0 +1,196 @@
+//! The AWS IoT source: options in, credentials out.
+//!
+//! [`IotSource::new`] parses everything that can be parsed without the network and without the token: names, files,
+//! and, for a key in a file, that it belongs to the certificate. The token is opened at the first fetch, off the
+//! runtime's workers, and again only if that failed; from then on its signer looks after itself.
+
+mod options;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use refresh_session_core::{Certificate, Clock, Code, Error, Issued, Result, Warning};
+use refresh_session_iot::{Endpoint, IotClient, IotRequest};
+use refresh_session_tls::identity::certificate_chain;
+use refresh_session_tls::{ClientIdentity, HttpClient, Target, Timeouts, TlsConfig, Trust};
+use tokio::sync::Mutex;
+
+pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
+use token::TokenIdentity;
+
+use crate::source::{Fetching, Source};
+
+/// A warning that comes up later than the constructor.
+pub type Warn = Arc<dyn Fn(Warning) + Send + Sync>;
+
+/// The AWS IoT credentials endpoint as a [`Source`].
+pub struct IotSource {
+    identity: IdentityOptions,
+    target: Target,
+    trust: Trust,
+    verify_peer: bool,
+    request: IotRequest,
+    connect_timeout: Duration,
+    clock: Arc<dyn Clock>,
+    warn: Warn,
+    client: Mutex<Option<Arc<IotClient>>>,
+    region: Option<String>,
+}
+
+enum IdentityOptions {
+    /// Key in memory, matched.
+    Ready(ClientIdentity),
+    /// Key in a token that nobody has opened yet.
+    Token(Box<TokenIdentity>),
+}
+
+impl IotSource {
+    /// Checks the options and reads the files they name. The warnings are for the user.
+    ///
+    /// # Errors
+    /// Codes of the classes validation and configuration, each naming the option.
+    pub fn new(options: IotOptions, clock: Arc<dyn Clock>, warn: Warn) -> Result<(Self, Vec<Warning>)> {
+        let mut warnings = Vec::new();
+        let (endpoint, rewritten) = Endpoint::parse(&options.endpoint)?;
+        warnings.extend(rewritten);
+        let request = IotRequest::new(options.role_alias, options.thing_name, options.duration_seconds)?;
+        let target = Target::new(endpoint.host, endpoint.port, options.server_name)?;
+        let trust = match &options.ca {
+            CaOptions::System => Trust::System,
+            CaOptions::Bundle(material) => Trust::bundle(material)?,
+        };
+        if !options.verify_peer {
+            warnings.push(Warning {
+                code: "WARN_PEER_NOT_VERIFIED",
+                message: "`verifyPeer` is false: anybody on the way can play the endpoint and hand out keys. Use `ca` instead."
+                    .into(),
+            });
+        }
+        let chain = options.certificate.as_ref().map(certificate_chain).transpose()?;
+        let identity = match (options.private_key, options.pkcs11) {
+            (Some(key), None) => {
+                let chain = chain.ok_or_else(|| missing("certificate", "give the device certificate"))?;
+                let passphrase = options.private_key_passphrase.as_ref();
+                IdentityOptions::Ready(ClientIdentity::from_key(&chain, &key, passphrase)?)
+            }
+            (None, Some(pkcs11)) => {
+                refuse_passphrase(options.private_key_passphrase.is_some())?;
+                let (token, token_warnings) = TokenIdentity::new(pkcs11, chain)?;
+                warnings.extend(token_warnings);
+                IdentityOptions::Token(Box::new(token))
+            }
+            (None, None) => {
+                return Err(missing("privateKey", "give exactly one of `privateKey` and `pkcs11`"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Error::new(Code::ConflictingOptions, "both `privateKey` and `pkcs11` are given")
+                    .with_param("privateKey")
+                    .with_hint("Give exactly one: where the private key is."));
+            }
+        };
+        let source = Self {
+            identity,
+            target,
+            trust,
+            verify_peer: options.verify_peer,
+            request,
+            connect_timeout: options.connect_timeout,
+            clock,
+            warn,
+            client: Mutex::new(None),
+            region: endpoint.region,
+        };
+        Ok((source, warnings))
+    }
+
+    /// The AWS region in the endpoint's name.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// The device certificate, where it is known before the token is opened.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.identity {
+            IdentityOptions::Ready(identity) => Some(identity.leaf()),
+            IdentityOptions::Token(token) => token.certificate(),
+        }
+    }
+
+    async fn fetch_within(&self, limit: Duration) -> Result<Issued> {
+        let deadline = self.clock.boot().after(limit);
+        let client = self.client(limit).await?;
+        let left = deadline.since(self.clock.boot());
+        let timeouts = Timeouts { total: left, connect: self.connect_timeout.min(left) };
+        client.fetch(timeouts).await.map(|(issued, _)| issued)
+    }
+
+    async fn client(&self, limit: Duration) -> Result<Arc<IotClient>> {
+        let mut slot = self.client.lock().await;
+        if let Some(client) = &*slot {
+            return Ok(client.clone());
+        }
+        let identity = match &self.identity {
+            IdentityOptions::Ready(identity) => identity.clone(),
+            IdentityOptions::Token(token) => token.open(limit).await?,
+        };
+        let tls = self.tls(identity).await?;
+        if let Some(warning) = tls.warning() {
+            (self.warn)(warning.clone());
+        }
+        let http = HttpClient::new(self.target.clone(), tls, self.clock.clone());
+        let client = Arc::new(IotClient::new(http, self.request.clone(), self.clock.clone()));
+        *slot = Some(client.clone());
+        Ok(client)
+    }
+
+    /// Reading the system's trust store touches a hundred files.
+    async fn tls(&self, identity: ClientIdentity) -> Result<TlsConfig> {
+        let (trust, verify_peer) = (self.trust.clone(), self.verify_peer);
+        let built = tokio::task::spawn_blocking(move || TlsConfig::new(&identity, &trust, verify_peer));
+        built
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))
+    }
+}
+
+impl Source for IotSource {
+    fn fetch(&self, limit: Duration) -> Fetching<'_, Result<Issued>> {
+        Box::pin(self.fetch_within(limit))
+    }
+
+    fn close(&self) -> Fetching<'_, ()> {
+        Box::pin(async {
+            if let Some(client) = self.client.lock().await.take() {
+                client.close().await;
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for IotSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IotSource")
+            .field("target", &self.target)
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}
+
+fn missing(param: &'static str, what: &str) -> Error {
+    Error::new(Code::MissingOption, format!("option `{param}` is missing: {what}")).with_param(param)
+}
+
+fn refuse_passphrase(given: bool) -> Result<()> {
+    if !given {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ConflictingOptions,
+        "option `privateKeyPassphrase` goes with `privateKey`, not with `pkcs11`",
+    )
+    .with_param("privateKeyPassphrase")
+    .with_hint("A token's PIN is `pkcs11.userPin`."))
+}

@@ -1,0 +1,127 @@
+//! An identity whose key is in a token: what is known before it is opened, and opening it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use refresh_session_core::{Certificate, Code, Error, Result, Secret, Warning};
+use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector, uri};
+use refresh_session_tls::ClientIdentity;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::options::{Pkcs11Fields, Pkcs11Options};
+use crate::PinSource;
+
+/// A token that holds our key, and the certificate if it was given as an option.
+#[derive(Debug)]
+pub(super) struct TokenIdentity {
+    config: TokenConfig,
+    pin: PinSource,
+    chain: Option<Vec<Certificate>>,
+}
+
+impl TokenIdentity {
+    /// Parses the option; touches neither module nor token.
+    pub(super) fn new(
+        options: Pkcs11Options,
+        chain: Option<Vec<Certificate>>,
+    ) -> Result<(Self, Vec<Warning>)> {
+        let (config, pin, warnings) = match options {
+            Pkcs11Options::Uri(text) => from_uri(&text)?,
+            Pkcs11Options::Fields(fields) => {
+                let config = from_fields(&fields);
+                let warnings = config.token.warnings();
+                (config, fields.user_pin, warnings)
+            }
+        };
+        if !config.module.is_absolute() {
+            return Err(Error::invalid_option(
+                "pkcs11.library",
+                format!(
+                    "is \"{}\": the module's path must be absolute, since loading it runs its code",
+                    config.module.display()
+                ),
+            ));
+        }
+        Ok((Self { config, pin, chain }, warnings))
+    }
+
+    pub(super) fn certificate(&self) -> Option<&Certificate> {
+        self.chain.as_ref().and_then(|chain| chain.first())
+    }
+
+    /// Opens the token, proves the key against the certificate, and makes the identity.
+    pub(super) async fn open(&self, limit: Duration) -> Result<ClientIdentity> {
+        let pin = timeout(limit, self.pin.obtain()).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                Code::Pkcs11PinCallback,
+                format!("option `pkcs11.userPin`: the callback gave no PIN within {} ms", limit.as_millis()),
+            )
+            .with_param("pkcs11.userPin"))
+        })?;
+        let (config, chain) = (self.config.clone(), self.chain.clone());
+        // Every wait inside has its own deadline; one that outlives this fetch ends by itself.
+        spawn_blocking(move || open(&config, pin.as_ref(), chain))
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "opening the token was cut short")))
+    }
+}
+
+fn open(
+    config: &TokenConfig,
+    pin: Option<&Secret>,
+    chain: Option<Vec<Certificate>>,
+) -> Result<ClientIdentity> {
+    let token = Token::open(config, pin)?;
+    let chain = match chain {
+        Some(chain) => chain,
+        None => token.certificates(&config.certificate)?,
+    };
+    let Some(leaf) = chain.first() else {
+        return Err(Error::new(
+            Code::Pkcs11CertificateNotFound,
+            "the token holds no certificate for the key",
+        ));
+    };
+    let signer = token.signer(&config.key, leaf.public_key())?;
+    ClientIdentity::from_signer(&chain, Arc::new(signer))
+}
+
+fn from_uri(text: &str) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
+    let parsed = uri::parse(text)?;
+    let pin = match (parsed.pin, parsed.pin_source) {
+        (Some(pin), _) => PinSource::Value(pin),
+        (None, Some(path)) => PinSource::File(path),
+        (None, None) => PinSource::None,
+    };
+    let module = parsed.module.ok_or_else(|| {
+        Error::invalid_option(
+            "pkcs11",
+            "is a URI without `module-path`: give the module as `?module-path=/…`",
+        )
+    })?;
+    let mut config = TokenConfig::new(module);
+    config.token = parsed.token;
+    config.key = parsed.key;
+    config.certificate = parsed.certificate;
+    Ok((config, pin, parsed.warnings))
+}
+
+fn from_fields(fields: &Pkcs11Fields) -> TokenConfig {
+    let mut config = TokenConfig::new(PathBuf::from(&fields.library));
+    config.token = TokenSelector {
+        slot_id: fields.slot_id,
+        label: fields.token_label.clone(),
+        serial: fields.token_serial.clone(),
+        ..TokenSelector::default()
+    };
+    config.key =
+        ObjectSelector { label: fields.private_key_label.clone(), id: fields.private_key_id.clone() };
+    config.certificate =
+        ObjectSelector { label: fields.certificate_label.clone(), id: fields.certificate_id.clone() };
+    if let Some(limit) = fields.sign_timeout {
+        config.sign_timeout = limit;
+    }
+    config
+}

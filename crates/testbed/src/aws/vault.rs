@@ -1,0 +1,121 @@
+//! The keys that have been issued, so that STS accepts exactly those.
+//!
+//! Secret keys begin with [`SECRET_CANARY`] and session tokens with [`TOKEN_CANARY`]: a test greps everything it
+//! can get hold of (logs, errors, dumps) for the two, and finds a leak whichever keys leaked.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ring::hmac;
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+
+use crate::{clock, random};
+
+/// How every secret key begins.
+pub(crate) const SECRET_CANARY: &str = "canarySECRET";
+/// How every session token begins.
+pub(crate) const TOKEN_CANARY: &str = "canaryTOKEN";
+const SECRET_LENGTH: usize = 40;
+/// Tokens of the real endpoint are about this long.
+const TOKEN_LENGTH: usize = 900;
+/// Beyond this many keys, those that have expired long ago are forgotten.
+const TIDY_ABOVE: usize = 50_000;
+
+/// A set of keys and whom they were issued to. Deliberately without `Debug`.
+pub(crate) struct Issued {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    session_token: String,
+    pub(crate) expires: OffsetDateTime,
+    pub(crate) role_arn: String,
+    /// The certificate id, which the real endpoint uses as the session name.
+    pub(crate) session_name: String,
+}
+
+impl Issued {
+    fn new(expires: OffsetDateTime, role_arn: String, session_name: String) -> Self {
+        Self {
+            access_key_id: format!("ASIA{}", random::key_id(16)),
+            secret_access_key: format!(
+                "{SECRET_CANARY}{}",
+                random::base64(SECRET_LENGTH - SECRET_CANARY.len())
+            ),
+            session_token: format!(
+                "{TOKEN_CANARY}{}==",
+                random::base64(TOKEN_LENGTH - TOKEN_CANARY.len() - 2)
+            ),
+            expires,
+            role_arn,
+            session_name,
+        }
+    }
+
+    /// The body of the endpoint's answer.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"credentials": {
+            "accessKeyId": self.access_key_id,
+            "secretAccessKey": self.secret_access_key,
+            "sessionToken": self.session_token,
+            "expiration": clock::iso(self.expires),
+        }})
+    }
+
+    /// Whether `token` is the session token, in constant time.
+    pub(crate) fn has_token(&self, token: &str) -> bool {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.access_key_id.as_bytes());
+        let expected = hmac::sign(&key, self.session_token.as_bytes());
+        hmac::verify(&key, token.as_bytes(), expected.as_ref()).is_ok()
+    }
+}
+
+/// The issued keys by access key id.
+#[derive(Default)]
+pub(crate) struct Vault {
+    issued: HashMap<String, Arc<Issued>>,
+}
+
+impl Vault {
+    /// Issues keys that expire at `expires`.
+    pub(crate) fn issue(
+        &mut self,
+        expires: OffsetDateTime,
+        role_arn: String,
+        session_name: String,
+    ) -> Arc<Issued> {
+        if self.issued.len() >= TIDY_ABOVE {
+            let horizon = expires - Duration::days(2);
+            self.issued.retain(|_, issued| issued.expires > horizon);
+        }
+        let issued = Arc::new(Issued::new(expires, role_arn, session_name));
+        self.issued.insert(issued.access_key_id.clone(), Arc::clone(&issued));
+        issued
+    }
+
+    /// The keys of this id.
+    pub(crate) fn find(&self, access_key_id: &str) -> Option<Arc<Issued>> {
+        self.issued.get(access_key_id).cloned()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.issued.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_look_like_those_of_aws_and_carry_canaries() {
+        let mut vault = Vault::default();
+        let issued = vault.issue(clock::now(3600), "role".to_owned(), "session".to_owned());
+        assert!(issued.access_key_id.starts_with("ASIA") && issued.access_key_id.len() == 20);
+        assert!(issued.secret_access_key.starts_with(SECRET_CANARY) && issued.secret_access_key.len() == 40);
+        assert!(issued.session_token.starts_with(TOKEN_CANARY) && issued.session_token.len() == 900);
+        assert!(issued.has_token(&issued.session_token));
+        assert!(!issued.has_token(&issued.session_token[1..]));
+        assert!(vault.find(&issued.access_key_id).is_some());
+        assert!(vault.find("ASIAOTHER").is_none());
+    }
+}

@@ -1,0 +1,152 @@
+//! The control port: plain HTTP, JSON in and out. Every error is `{"error": "a sentence"}`.
+//!
+//! | Request                    | Does                                                                             |
+//! |----------------------------|----------------------------------------------------------------------------------|
+//! | `GET /state`               | shows settings, faults, aliases, certificates and counts                         |
+//! | `PUT /config`              | changes the settings it names ([`crate::settings`])                              |
+//! | `PUT /faults`              | replaces the faults by one, or by a list of them ([`crate::fault`])              |
+//! | `DELETE /faults`           | clears them                                                                      |
+//! | `PUT /aliases/{name}`      | makes or changes an alias: `durationSeconds`, `roleArn`, `outcome` (`issue`,     |
+//! |                            | `denied`, `not-assumable`, `too-long`)                                           |
+//! | `DELETE /aliases/{name}`   | removes it                                                                       |
+//! | `PUT /certificates/{name}` | changes `status` (`active`, `revoked`, `unknown`) and `things`; `pem` registers   |
+//! | `POST /connections/drop`   | ends all connections to the endpoint and STS                                     |
+//! | `GET /log`                 | shows the log ([`crate::log`]); `?event=` picks a kind, `?atLeast=N&waitMs=M`     |
+//! |                            | waits until there are so many, no longer than that                               |
+//! | `DELETE /log`              | forgets it                                                                       |
+//! | `POST /reset`              | makes everything as it was at the start, ends all connections, forgets the log   |
+//! | `POST /shutdown`           | answers, then stops the testbed                                                  |
+//!
+//! Changes answer 200 with what they changed, the others with `{}`.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    aws::alias::{self, Alias},
+    fault::Schedule,
+    http::{answer::Answer, plan::Plan, request::Request, serve::Handler},
+    sync::lock,
+    world::World,
+};
+
+/// A wait longer than this is a mistake.
+const LONGEST_WAIT_MS: u64 = 600_000;
+
+/// The control port as one connection sees it.
+pub(crate) struct Control {
+    world: Arc<World>,
+    /// Set by `POST /shutdown`.
+    stop: bool,
+}
+
+impl Drop for Control {
+    /// The connection is over and the answer sent: now the testbed may stop.
+    fn drop(&mut self) {
+        if self.stop {
+            self.world.stop.notify_one();
+        }
+    }
+}
+
+/// Why a request is not carried out: a status and a sentence.
+struct Error(u16, String);
+
+/// What is wrong with a request is the fault of its body, unless something else is said.
+impl From<String> for Error {
+    fn from(sentence: String) -> Self {
+        Self(400, sentence)
+    }
+}
+
+impl Handler for Control {
+    async fn answer(&mut self, _number: u64, request: Request) -> Plan {
+        let answer = match self.route(&request).await {
+            Ok(body) => Answer::json(200, &body),
+            Err(Error(status, sentence)) => Answer::json(status, &json!({"error": sentence})),
+        };
+        answer.into_plan(request.keep_alive && !self.stop)
+    }
+}
+
+impl Control {
+    /// The control port of this world.
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self { world, stop: false }
+    }
+
+    async fn route(&mut self, request: &Request) -> Result<Value, Error> {
+        let segments = request.segments().ok_or_else(|| "the path is not well encoded".to_owned())?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let world = &self.world;
+        match (request.method.as_str(), segments.as_slice()) {
+            ("GET", ["state"]) => return Ok(world.to_json()),
+            ("PUT", ["config"]) => {
+                let body = body(request)?;
+                let mut settings = lock(&world.settings);
+                *settings = settings.patched(body)?;
+                return Ok(json!(*settings));
+            }
+            ("PUT", ["faults"]) => {
+                let schedule = Schedule::parse(body(request)?)?;
+                let shown = schedule.to_json();
+                *lock(&world.faults) = schedule;
+                return Ok(shown);
+            }
+            ("DELETE", ["faults"]) => *lock(&world.faults) = Schedule::default(),
+            ("PUT", ["aliases", name]) => return self.put_alias(name, body(request)?),
+            ("DELETE", ["aliases", name]) => {
+                let removed = lock(&world.aliases).remove(*name);
+                removed.ok_or_else(|| Error(404, format!("there is no alias `{name}`")))?;
+            }
+            ("PUT", ["certificates", name]) => {
+                let body = body(request)?;
+                return Ok(json!(lock(&world.certificates).update(name, body)?));
+            }
+            ("POST", ["connections", "drop"]) => world.drop_connections(),
+            ("GET", ["log"]) => return self.get_log(request).await,
+            ("DELETE", ["log"]) => world.log.clear(),
+            ("POST", ["reset"]) => world.reset(),
+            ("POST", ["shutdown"]) => self.stop = true,
+            (method, _) => {
+                return Err(Error(404, format!("there is no {method} {} on the control port", request.path)));
+            }
+        }
+        Ok(json!({}))
+    }
+
+    fn put_alias(&self, name: &str, body: Value) -> Result<Value, Error> {
+        if !alias::is_name(name) {
+            return Err(Error(400, format!("`{name}` cannot be the name of an alias")));
+        }
+        let mut aliases = lock(&self.world.aliases);
+        let alias = aliases.get(name).cloned().unwrap_or_else(Alias::default).patched(body)?;
+        let shown = json!(alias);
+        aliases.insert(name.to_owned(), alias);
+        Ok(shown)
+    }
+
+    async fn get_log(&self, request: &Request) -> Result<Value, Error> {
+        let (mut kind, mut at_least, mut wait_ms) = (None, 0, 0);
+        for (name, value) in request.query_parameters() {
+            let number = || value.parse::<u64>().map_err(|_| format!("`{name}` must be a number"));
+            match name.as_str() {
+                "event" if matches!(value.as_str(), "connection" | "handshake-failed" | "request") => {
+                    kind = Some(value);
+                }
+                "event" => return Err(format!("there are no events `{value}`").into()),
+                "atLeast" => at_least = usize::try_from(number()?).unwrap_or(usize::MAX),
+                "waitMs" => wait_ms = number()?.min(LONGEST_WAIT_MS),
+                _ => return Err(format!("`GET /log` has no parameter `{name}`").into()),
+            }
+        }
+        let events = self.world.log.wait(kind.as_deref(), at_least, Duration::from_millis(wait_ms)).await;
+        Ok(Value::Array(events))
+    }
+}
+
+fn body(request: &Request) -> Result<Value, Error> {
+    serde_json::from_slice(&request.body)
+        .map_err(|error| Error(400, format!("the body is not JSON: {error}")))
+}

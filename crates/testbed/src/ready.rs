@@ -1,0 +1,80 @@
+//! The ready line: one line of JSON on stdout that tells the caller everything it needs.
+
+use std::{net::SocketAddr, path::Path};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    aws::alias,
+    folder::Folder,
+    pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
+    tokens::{Token, Tokens},
+};
+
+/// Where the servers listen.
+pub(crate) struct Addresses {
+    pub(crate) control: SocketAddr,
+    pub(crate) iot: SocketAddr,
+    pub(crate) sts_http: SocketAddr,
+    pub(crate) sts_https: SocketAddr,
+}
+
+/// The ready line, without its line break.
+pub(crate) fn line(folder: &Folder, pki: &Pki, tokens: Option<&Tokens>, addresses: &Addresses) -> String {
+    let devices: Map<String, Value> = pki
+        .devices
+        .iter()
+        .map(|device| {
+            let mut files = Map::new();
+            files.insert("certificate".to_owned(), path(&device.certificate));
+            files.extend(device.keys.iter().map(|(form, file)| (form.name().to_owned(), path(file))));
+            (device.name.clone(), Value::Object(files))
+        })
+        .collect();
+    let port = addresses.iot.port();
+    json!({
+        "ready": true,
+        "pid": std::process::id(),
+        "dir": path(folder.path()),
+        "control": format!("http://{}", addresses.control),
+        "iot": {"endpoint": format!("{HOST}:{port}"), "host": HOST, "port": port, "altName": ALT_NAME},
+        "sts": {
+            "http": format!("http://{}", addresses.sts_http),
+            "https": format!("https://{HOST}:{}", addresses.sts_https.port()),
+        },
+        "pki": {
+            "deviceCa": path(&pki.device_authority_files().certificate),
+            "deviceCaKey": path(&pki.device_authority_files().key),
+            "serverCa": path(pki.server_ca_path()),
+            "devices": devices,
+        },
+        "tokens": tokens.map(tokens_json),
+        "aliases": alias::defaults().keys().collect::<Vec<_>>(),
+        "thing": THING,
+        "passphrase": PASSPHRASE,
+    })
+    .to_string()
+}
+
+fn tokens_json(tokens: &Tokens) -> Value {
+    let all: Map<String, Value> =
+        tokens.by_name.iter().map(|(name, token)| ((*name).to_owned(), token_json(token))).collect();
+    json!({"module": tokens.module, "conf": path(&tokens.conf), "tokens": all})
+}
+
+fn token_json(token: &Token) -> Value {
+    let keys: Map<String, Value> = token
+        .keys
+        .iter()
+        .map(|(name, key)| {
+            let value =
+                json!({"label": key.label, "id": key.id, "certificate": path(&key.device.certificate)});
+            ((*name).to_owned(), value)
+        })
+        .collect();
+    json!({"label": token.label, "serial": token.serial, "pin": token.pin, "keys": keys})
+}
+
+fn path(path: &Path) -> Value {
+    path.to_string_lossy().into()
+}

@@ -1,0 +1,134 @@
+//! Everything the servers share: what they have been told, what they have issued, and what has happened.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    aws::{
+        alias::{self, Alias},
+        certificates::Certificates,
+        vault::Vault,
+    },
+    clock,
+    failure::Failure,
+    fault::Schedule,
+    log::Log,
+    settings::Settings,
+    sync::lock,
+};
+
+/// The shared state. Nobody holds two of its locks at a time, or one while waiting for something.
+pub(crate) struct World {
+    pub(crate) settings: Mutex<Settings>,
+    pub(crate) faults: Mutex<Schedule>,
+    pub(crate) aliases: Mutex<BTreeMap<String, Alias>>,
+    pub(crate) certificates: Mutex<Certificates>,
+    pub(crate) vault: Mutex<Vault>,
+    pub(crate) log: Log,
+    /// Told when the testbed is to stop.
+    pub(crate) stop: Notify,
+    /// The registry as it was at the start, for [`World::reset`].
+    pristine: Certificates,
+    connections: AtomicU64,
+    open: AtomicUsize,
+    drops: watch::Sender<u64>,
+}
+
+impl World {
+    /// The state at the start; the log goes to `DIR/requests.jsonl`.
+    pub(crate) fn new(log: &Path, certificates: Certificates) -> Result<Self, Failure> {
+        Ok(Self {
+            settings: Mutex::default(),
+            faults: Mutex::default(),
+            aliases: Mutex::new(alias::defaults()),
+            certificates: Mutex::new(certificates.clone()),
+            vault: Mutex::default(),
+            log: Log::create(log)?,
+            stop: Notify::new(),
+            pristine: certificates,
+            connections: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            drops: watch::Sender::new(0),
+        })
+    }
+
+    /// A copy of the settings.
+    pub(crate) fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
+    }
+
+    /// The servers' time.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        clock::now(lock(&self.settings).clock_offset_seconds)
+    }
+
+    /// Counts a new connection.
+    pub(crate) fn connect(&self) -> Connection<'_> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        Connection { world: self, id, dropped: self.drops.subscribe() }
+    }
+
+    /// Ends all connections to the endpoint and STS, without a word.
+    pub(crate) fn drop_connections(&self) {
+        self.drops.send_modify(|generation| *generation += 1);
+    }
+
+    /// Makes everything as it was at the start and ends all connections.
+    pub(crate) fn reset(&self) {
+        *lock(&self.settings) = Settings::default();
+        *lock(&self.faults) = Schedule::default();
+        *lock(&self.aliases) = alias::defaults();
+        *lock(&self.certificates) = self.pristine.clone();
+        *lock(&self.vault) = Vault::default();
+        self.drop_connections();
+        self.log.clear();
+    }
+
+    /// As `GET /state` shows it.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "config": *lock(&self.settings),
+            "faults": lock(&self.faults).to_json(),
+            "aliases": *lock(&self.aliases),
+            "certificates": lock(&self.certificates).to_json(),
+            "issued": lock(&self.vault).len(),
+            "openConnections": self.open.load(Ordering::Relaxed),
+            "events": self.log.len(),
+        })
+    }
+}
+
+/// A connection that counts as open as long as this lives.
+pub(crate) struct Connection<'a> {
+    world: &'a World,
+    /// Its number, counted from one.
+    pub(crate) id: u64,
+    dropped: watch::Receiver<u64>,
+}
+
+impl Connection<'_> {
+    /// Carries out `work` unless the connection is dropped meanwhile.
+    pub(crate) async fn unless_dropped(&mut self, work: impl Future<Output = ()>) {
+        tokio::select! {
+            () = work => {}
+            _ = self.dropped.changed() => {}
+        }
+    }
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        self.world.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

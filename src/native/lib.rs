@@ -1,0 +1,26 @@
+//! The bridge, Rust side. It converts and decides nothing.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `options` | data transfer objects, names and order as in `src/ts`; conversion to the session's options |
+//! | `session` | the one native class |
+//! | `error` | a core error as a plain object; `src/ts/errors.ts` makes the class of it |
+//! | `pin` | a JavaScript callback as a PIN provider |
+//! | `lifecycle` | counts Node environments; the last one to go closes the tokens |
+//! | `guard` | no panic crosses into Node |
+//!
+//! Nothing here throws: what can fail returns either a value or an error object, so that the TypeScript side builds
+//! the typed error in one place. Internal: not part of the public API.
+
+#![allow(unsafe_code, reason = "Node-API is a C interface; the derive macros write the unsafe blocks")]
+#![allow(clippy::needless_pass_by_value, reason = "napi-derive hands arguments over by value")]
+#![allow(unreachable_pub, reason = "napi-derive exports what is `pub`, wherever it stands")]
+#![cfg_attr(test, allow(dead_code, reason = "napi-derive registers nothing in a test build"))]
+#![allow(missing_docs, reason = "napi-derive generates undocumented items; ours carry their docs")]
+
+mod error;
+mod guard;
+mod lifecycle;
+mod options;
+mod pin;
+mod session;

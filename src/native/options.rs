@@ -1,0 +1,111 @@
+//! Data transfer objects. Types are checked by `src/ts/options`; values by the rooms below.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Either, Uint8Array};
+use napi_derive::napi;
+use refresh_session_core::Secret;
+use refresh_session_session::iot::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
+use refresh_session_session::{PinProvider, PinSource};
+use refresh_session_tls::Material;
+
+/// A text or bytes.
+pub(crate) type TextOrBytes = Either<String, Uint8Array>;
+
+/// Options of every method.
+#[napi(object)]
+pub struct NativeCommonOptions {
+    pub timeout_ms: u32,
+    pub advisory_window_seconds: Option<u32>,
+}
+
+/// Options of `method: "iot"`.
+#[napi(object)]
+pub struct NativeIotOptions {
+    pub endpoint: String,
+    pub role_alias: String,
+    pub thing_name: Option<String>,
+    pub duration_seconds: Option<u32>,
+    pub certificate: Option<Either<String, Uint8Array>>,
+    pub private_key: Option<Either<String, Uint8Array>>,
+    pub private_key_passphrase: Option<Either<String, Uint8Array>>,
+    pub pkcs11: Option<Either<String, NativePkcs11Options>>,
+    pub ca: Option<Either<String, Uint8Array>>,
+    pub verify_peer: bool,
+    pub server_name: Option<String>,
+    pub connect_timeout_ms: u32,
+}
+
+/// The `pkcs11` option as an object.
+#[napi(object)]
+pub struct NativePkcs11Options {
+    pub library: String,
+    pub user_pin: Option<Either<String, Uint8Array>>,
+    pub slot_id: Option<u32>,
+    pub token_label: Option<String>,
+    pub token_serial: Option<String>,
+    pub private_key_label: Option<String>,
+    pub private_key_id: Option<Uint8Array>,
+    pub certificate_label: Option<String>,
+    pub certificate_id: Option<Uint8Array>,
+    pub sign_timeout_ms: Option<u32>,
+}
+
+impl NativeIotOptions {
+    pub(crate) fn into_options(self, pin: Option<Arc<dyn PinProvider>>) -> IotOptions {
+        IotOptions {
+            endpoint: self.endpoint,
+            role_alias: self.role_alias,
+            thing_name: self.thing_name,
+            duration_seconds: self.duration_seconds,
+            certificate: self.certificate.map(material),
+            private_key: self.private_key.map(material),
+            private_key_passphrase: self.private_key_passphrase.map(secret),
+            pkcs11: self.pkcs11.map(|pkcs11| match pkcs11 {
+                Either::A(uri) => Pkcs11Options::Uri(uri),
+                Either::B(fields) => Pkcs11Options::Fields(Box::new(fields.into_fields(pin))),
+            }),
+            ca: self.ca.map_or(CaOptions::System, |ca| CaOptions::Bundle(material(ca))),
+            verify_peer: self.verify_peer,
+            server_name: self.server_name,
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms.into()),
+        }
+    }
+}
+
+impl NativePkcs11Options {
+    fn into_fields(self, callback: Option<Arc<dyn PinProvider>>) -> Pkcs11Fields {
+        let user_pin = match (self.user_pin, callback) {
+            (Some(pin), _) => PinSource::Value(secret(pin)),
+            (None, Some(callback)) => PinSource::Callback(callback),
+            (None, None) => PinSource::None,
+        };
+        Pkcs11Fields {
+            library: self.library,
+            slot_id: self.slot_id.map(Into::into),
+            token_label: self.token_label,
+            token_serial: self.token_serial,
+            private_key_label: self.private_key_label,
+            private_key_id: self.private_key_id.map(|id| id.to_vec()),
+            certificate_label: self.certificate_label,
+            certificate_id: self.certificate_id.map(|id| id.to_vec()),
+            user_pin,
+            sign_timeout: self.sign_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
+        }
+    }
+}
+
+fn material(content: TextOrBytes) -> Material {
+    match content {
+        Either::A(text) => Material::from_text(text),
+        Either::B(bytes) => Material::from_bytes(bytes.to_vec()),
+    }
+}
+
+fn secret(content: TextOrBytes) -> Secret {
+    match content {
+        Either::A(text) => Secret::from(text),
+        Either::B(bytes) => Secret::new(bytes.to_vec()),
+    }
+}

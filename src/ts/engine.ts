@@ -1,0 +1,114 @@
+/**
+ * One native session and the copy of its keys that readers are served from.
+ *
+ * The copy is used only while the native side says, synchronously, that the keys with its number are fresh: no
+ * clock is read here.
+ */
+
+import { inspect } from "node:util";
+import type { NativeError, NativeIdentity, NativeSession } from "./binding";
+import { toError } from "./errors";
+import { native } from "./native";
+import { type PinCallback, parseIotOptions } from "./options/iot";
+import type { AwsCredentialIdentity, IotOptions, Method } from "./types";
+
+type Reporting = Pick<IotOptions, "logger" | "onWarning">;
+
+export class Engine {
+  readonly method: Method;
+  readonly #native: NativeSession;
+  readonly #pin: PinCallback | undefined;
+  readonly #reporting: Reporting;
+  #copy: NativeIdentity | undefined;
+  #closed = false;
+
+  /** The engine of a session on the IoT credentials endpoint. Throws the typed error of the option at fault. */
+  static iot(options: unknown): Engine {
+    const { common, iot, pin, reporting } = parseIotOptions(options);
+    const opened = native.openIot(common, iot, pin?.ask);
+    if (isFailure(opened)) throw toError(opened);
+    return new Engine("iot", opened, pin, reporting);
+  }
+
+  private constructor(method: Method, session: NativeSession, pin: PinCallback | undefined, reporting: Reporting) {
+    this.method = method;
+    this.#native = session;
+    this.#pin = pin;
+    this.#reporting = reporting;
+    this.#deliverWarnings();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Keys that are valid now, in a fresh object each time. */
+  credentials(): Promise<AwsCredentialIdentity> {
+    const copy = this.#copy;
+    if (copy !== undefined && this.#native.freshGeneration() === copy.generation) {
+      return Promise.resolve(presented(copy));
+    }
+    return this.identity(false).then(presented);
+  }
+
+  /** Keys as the native side gives them; with `force`, fetched in any case. */
+  async identity(force: boolean): Promise<NativeIdentity> {
+    const result = await this.#native.identity(force);
+    this.#deliverWarnings();
+    if (isFailure(result)) throw toError(result, this.#pin?.takeFailure());
+    if (result.generation !== this.#copy?.generation && !this.#closed) {
+      const until = new Date(result.expirationMs).toISOString();
+      this.#reporting.logger?.debug(`refresh-session - ${this.method}: keys ${result.accessKeyId} until ${until}`);
+      this.#copy = result;
+    }
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#copy = undefined;
+    await this.#native.close();
+  }
+
+  /** In a later tick: a callback must not run inside the constructor that it may want to refer to. */
+  #deliverWarnings(): void {
+    for (const warning of this.#native.takeWarnings()) {
+      process.nextTick(deliver, warning, this.#reporting);
+    }
+  }
+}
+
+function deliver(warning: { code: string; message: string }, { logger, onWarning }: Reporting): void {
+  try {
+    logger?.warn(`refresh-session - ${warning.code}: ${warning.message}`);
+    onWarning?.(warning);
+  } catch (failure) {
+    // The user's callback failed: said, but never the end of the process.
+    process.emitWarning(`a warning callback of refresh-session threw: ${failure}`, "RefreshSessionWarning");
+  }
+  if (logger === undefined && onWarning === undefined) {
+    process.emitWarning(warning.message, { type: "RefreshSessionWarning", code: warning.code });
+  }
+}
+
+function isFailure(result: unknown): result is NativeError {
+  return (result as Partial<NativeError>).failed === true;
+}
+
+/** What `console.log` shows of credentials: everything but the secrets. */
+const redacted = {
+  value(this: AwsCredentialIdentity) {
+    return { ...this, secretAccessKey: "** redacted **", sessionToken: "** redacted **" };
+  },
+};
+
+/** Plain, extensible and of its own: SDK clients write to it. */
+function presented(keys: NativeIdentity): AwsCredentialIdentity {
+  const credentials = {
+    accessKeyId: keys.accessKeyId,
+    secretAccessKey: keys.secretAccessKey,
+    sessionToken: keys.sessionToken,
+    expiration: new Date(keys.expirationMs),
+  };
+  return Object.defineProperty(credentials, inspect.custom, redacted);
+}

@@ -1,0 +1,124 @@
+/**
+ * Types of options, checked where they come in. Values (names, ranges of meaning, what fits together) are checked in
+ * Rust. An options object is read once, own properties only, into a fresh one: what the caller, or somebody who
+ * pollutes `Object.prototype`, changes later has no effect.
+ */
+
+import { ValidationError } from "../errors";
+
+/** Checks one option's type and gives it on; `param` is its public name. */
+export type Check<T> = (value: unknown, param: string) => T;
+
+/** The checks of an options object, by name. */
+export type Checks<T> = { [K in keyof T]-?: Check<NonNullable<T[K]>> };
+
+/** What `checked` gives: the options that were there. */
+export type Checked<T> = { [K in keyof T]?: NonNullable<T[K]> };
+
+/** Reads `options` by `checks`. A name that is not in `checks` is refused. */
+export function checked<T>(options: unknown, checks: Checks<T>, prefix = ""): Checked<T> {
+  const what = prefix === "" ? "options" : `\`${prefix.slice(0, -1)}\``;
+  if (typeof options !== "object" || options === null || Array.isArray(options) || options instanceof Uint8Array) {
+    throw invalid(prefix === "" ? "options" : prefix.slice(0, -1), options, "an object");
+  }
+  const result: Record<string, unknown> = Object.create(null);
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(checks, name)) throw unknownOption(name, Object.keys(checks), prefix, what);
+    const value = (options as Record<string, unknown>)[name];
+    if (value !== undefined) result[name] = checks[name as keyof T](value, prefix + name);
+  }
+  return result as Checked<T>;
+}
+
+/** An option that must be there. */
+export function required<T>(value: T | undefined, param: string): T {
+  if (value !== undefined) return value;
+  throw new ValidationError({ code: "ERR_MISSING_OPTION", message: `option \`${param}\` is missing`, param });
+}
+
+/** A text that is not empty. */
+export const text: Check<string> = (value, param) => {
+  if (typeof value !== "string") throw invalid(param, value, "a string");
+  if (value === "") throw invalid(param, value, "a string that is not empty");
+  if (value.includes("\0")) throw invalid(param, value, "a string without NUL characters");
+  return value;
+};
+
+/** A text or bytes. A text may be empty: an empty PIN is one. */
+export const textOrBytes: Check<string | Uint8Array> = (value, param) => {
+  if (typeof value === "string") return value;
+  if (value instanceof Uint8Array) return value;
+  throw invalid(param, value, "a string or Uint8Array");
+};
+
+/** A path or content: a text or bytes, not empty. */
+export const material: Check<string | Uint8Array> = (value, param) =>
+  typeof value === "string" ? text(value, param) : textOrBytes(value, param);
+
+export const boolean: Check<boolean> = (value, param) => {
+  if (typeof value === "boolean") return value;
+  throw invalid(param, value, "true or false");
+};
+
+/** A whole number in a range, both ends included. */
+export const integer =
+  (min: number, max: number): Check<number> =>
+  (value, param) => {
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw invalid(param, value, `a whole number from ${min} to ${max}`);
+  };
+
+/** Bytes, or their hexadecimal text; colons between the bytes are allowed. */
+export const hex: Check<Uint8Array> = (value, param) => {
+  if (value instanceof Uint8Array && value.length > 0) return value;
+  const digits = typeof value === "string" ? value.replaceAll(":", "") : "";
+  if (digits === "" || digits.length % 2 !== 0 || !/^[0-9a-f]+$/i.test(digits)) {
+    throw invalid(param, value, 'hexadecimal text such as "01ab", or a Uint8Array');
+  }
+  return Uint8Array.from(Buffer.from(digits, "hex"));
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: the signature is the caller's
+export const callback: Check<any> = (value, param) => {
+  if (typeof value === "function") return value;
+  throw invalid(param, value, "a function");
+};
+
+/** An error that shows the type of what was found, never the value: it may be a secret in the wrong place. */
+export function invalid(param: string, value: unknown, wanted: string): ValidationError {
+  const message = `option \`${param}\` is ${described(value)}: it must be ${wanted}`;
+  return new ValidationError({ code: "ERR_INVALID_OPTION", message, param });
+}
+
+function described(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "undefined";
+  if (value === "") return "empty";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "object") return "an object";
+  return `a ${typeof value}`;
+}
+
+function unknownOption(name: string, known: string[], prefix: string, what: string): ValidationError {
+  const shown = name.length > 64 ? `${name.slice(0, 64)}…` : name;
+  const near = known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= 2);
+  const hint = near === undefined ? `${what} takes: ${known.join(", ")}.` : `Did you mean \`${prefix}${near}\`?`;
+  const message = `option \`${prefix}${shown}\` does not exist`;
+  return new ValidationError({ code: "ERR_UNKNOWN_OPTION", message, hint, param: prefix + shown });
+}
+
+/** Edit distance (Levenshtein), cut short for texts that are far apart anyhow. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const substituted = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 3;
+}

@@ -1,0 +1,26 @@
+import { ValidationError } from "../errors";
+import type { CommonOptions, Logger } from "../types";
+import { type Check, type Checks, callback, integer, invalid } from "./check";
+
+/** Ten minutes: beyond it a wait is a hang. */
+export const MAX_TIMEOUT_MS = 600_000;
+
+export const DEFAULT_TIMEOUT_MS = 10_000;
+
+const logger: Check<Logger> = (value, param) => {
+  if (typeof value !== "object" || value === null) throw invalid(param, value, "a logger object");
+  for (const level of ["debug", "info", "warn", "error"]) {
+    if (typeof (value as Record<string, unknown>)[level] !== "function") {
+      const message = `option \`${param}\` has no function \`${level}\``;
+      throw new ValidationError({ code: "ERR_INVALID_OPTION", message, param });
+    }
+  }
+  return value as Logger;
+};
+
+export const commonChecks: Checks<CommonOptions> = {
+  timeoutMs: integer(1, MAX_TIMEOUT_MS),
+  advisoryWindowSeconds: integer(1, 43_200),
+  logger,
+  onWarning: callback,
+};

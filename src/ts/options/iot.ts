@@ -1,0 +1,139 @@
+import type { NativeCommonOptions, NativeIotOptions, NativePkcs11Options } from "../binding";
+import type { IotOptions, Pkcs11Options } from "../types";
+import {
+  boolean,
+  type Check,
+  type Checks,
+  checked,
+  hex,
+  integer,
+  invalid,
+  material,
+  required,
+  text,
+  textOrBytes,
+} from "./check";
+import { commonChecks, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "./common";
+
+type UserPin = NonNullable<Pkcs11Options["userPin"]>;
+type PinFunction = Exclude<UserPin, string | Uint8Array>;
+
+const MAX_U32 = 0xffff_ffff;
+
+const userPin: Check<UserPin> = (value, param) => {
+  if (typeof value === "function") return value as PinFunction;
+  if (typeof value === "string" || value instanceof Uint8Array) return value;
+  throw invalid(param, value, "a string, a Uint8Array or a function");
+};
+
+const pkcs11Checks: Checks<Pkcs11Options> = {
+  library: text,
+  userPin,
+  slotId: integer(0, MAX_U32),
+  tokenLabel: text,
+  tokenSerial: text,
+  privateKeyLabel: text,
+  privateKeyId: hex,
+  certificateLabel: text,
+  certificateId: hex,
+  signTimeoutMs: integer(1, MAX_TIMEOUT_MS),
+};
+
+const pkcs11: Check<string | Pkcs11Options> = (value, param) =>
+  typeof value === "string" ? text(value, param) : (checked(value, pkcs11Checks, `${param}.`) as Pkcs11Options);
+
+const iotChecks: Checks<IotOptions> = {
+  ...commonChecks,
+  endpoint: text,
+  roleAlias: text,
+  certificate: material,
+  privateKey: material,
+  privateKeyPassphrase: textOrBytes,
+  pkcs11,
+  thingName: text,
+  durationSeconds: integer(0, MAX_U32),
+  ca: material,
+  verifyPeer: boolean,
+  serverName: text,
+  connectTimeoutMs: integer(1, MAX_TIMEOUT_MS),
+};
+
+/** Options of the IoT source, as the native side takes them. */
+export interface ParsedIotOptions {
+  common: NativeCommonOptions;
+  iot: NativeIotOptions;
+  pin: PinCallback | undefined;
+  reporting: Pick<IotOptions, "logger" | "onWarning">;
+}
+
+/** Checks `options` and makes the native side's objects of it. */
+export function parseIotOptions(options: unknown): ParsedIotOptions {
+  const given = checked<IotOptions>(options, iotChecks);
+  const endpoint = required(given.endpoint, "endpoint");
+  const roleAlias = required(given.roleAlias, "roleAlias");
+  const { pkcs11: token, pin } = parsePkcs11(given.pkcs11);
+  const timeoutMs = given.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const { logger, onWarning } = given;
+  return {
+    common: defined({ timeoutMs, advisoryWindowSeconds: given.advisoryWindowSeconds }),
+    iot: defined({
+      endpoint,
+      roleAlias,
+      thingName: given.thingName,
+      durationSeconds: given.durationSeconds,
+      certificate: given.certificate,
+      privateKey: given.privateKey,
+      privateKeyPassphrase: given.privateKeyPassphrase,
+      pkcs11: token,
+      ca: given.ca === "system" ? undefined : given.ca,
+      verifyPeer: given.verifyPeer ?? true,
+      serverName: given.serverName,
+      connectTimeoutMs: given.connectTimeoutMs ?? timeoutMs,
+    }),
+    pin,
+    reporting: defined({ logger, onWarning }),
+  };
+}
+
+/** Asks the user's function for the PIN, and keeps what it threw for the error's `cause`. */
+export class PinCallback {
+  #failure: { cause: unknown } | undefined;
+  readonly #ask: PinFunction;
+
+  constructor(ask: PinFunction) {
+    this.#ask = ask;
+  }
+
+  readonly ask = async (): Promise<string | Uint8Array> => {
+    this.#failure = undefined;
+    try {
+      return textOrBytes(await this.#ask(), "pkcs11.userPin");
+    } catch (cause) {
+      this.#failure = { cause };
+      throw cause;
+    }
+  };
+
+  takeFailure(): unknown {
+    const cause = this.#failure?.cause;
+    this.#failure = undefined;
+    return cause;
+  }
+}
+
+function parsePkcs11(given: Pkcs11Options | string | undefined): {
+  pkcs11: NativePkcs11Options | string | undefined;
+  pin: PinCallback | undefined;
+} {
+  if (given === undefined || typeof given === "string") return { pkcs11: given, pin: undefined };
+  const { userPin: secret, ...fields } = given;
+  const pkcs11 = { ...fields, library: required(fields.library, "pkcs11.library") } as NativePkcs11Options;
+  if (typeof secret === "function") return { pkcs11, pin: new PinCallback(secret) };
+  if (secret !== undefined) pkcs11.userPin = secret;
+  return { pkcs11, pin: undefined };
+}
+
+/** The same without the properties that are `undefined`: a missing key is `None` on the native side. */
+function defined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
