@@ -1,0 +1,80 @@
+// The main job on the local testbed: the same program with a key in a file, with a key in a token, and misconfigured.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const dir = await mkdtemp(join(tmpdir(), "refresh-session-demo-"));
+const testbed = spawn(process.argv[2], ["serve", "--dir", join(dir, "aws"), "--tokens", "--stop-with-stdin"], {
+  stdio: ["pipe", "pipe", "inherit"],
+});
+const ended = once(testbed, "exit");
+try {
+  process.exitCode = await demonstrate(await ready());
+} finally {
+  testbed.stdin.end();
+  await ended;
+  await rm(dir, { recursive: true, force: true });
+}
+
+async function demonstrate(aws) {
+  const { ec256: file } = aws.pki.devices;
+  const { gw: token } = aws.tokens.tokens;
+  const key = token.keys.ec256;
+  const base = {
+    method: "iot",
+    endpoint: aws.iot.endpoint,
+    roleAlias: "gateway-role",
+    thingName: aws.thing,
+    ca: aws.pki.serverCa,
+  };
+  const inFile = { ...base, certificate: file.certificate, privateKey: file.privateKey };
+  const pkcs11 = {
+    library: aws.tokens.module,
+    tokenLabel: token.label,
+    privateKeyLabel: key.label,
+    userPin: token.pin,
+  };
+  const inToken = { ...base, certificate: key.certificate, pkcs11 };
+
+  console.log("A local AWS is up: IoT credentials endpoint and STS, both checking what real ones check.\n");
+
+  console.log("1. The device's private key is a PEM file (EC P-256)");
+  const pem = await run(aws, inFile);
+  console.log("\n2. The private key is in a PKCS#11 token (SoftHSM, EC P-256) and never leaves it");
+  const hsm = await run(aws, inToken);
+  console.log("\n3. The same with a wrong thing name: what the log of a misconfigured gateway says");
+  const wrong = await run(aws, { ...inToken, thingName: "gw-9999" });
+
+  const good = pem === 0 && hsm === 0 && wrong === 1;
+  console.log(good ? "\nThat is all: examples/iot.mjs is the program that ran." : "\nSomething went wrong, see above.");
+  return good ? 0 : 1;
+}
+
+/** Runs the example with these options, and adds what the endpoint saw. */
+async function run(aws, session) {
+  const options = join(dir, "options.json");
+  await writeFile(options, JSON.stringify({ session, client: { region: "eu-west-1", endpoint: aws.sts.http } }));
+  const env = { ...process.env, SOFTHSM2_CONF: aws.tokens.conf, NODE_NO_WARNINGS: "1" };
+  const child = spawn(process.execPath, ["examples/iot.mjs", options], { stdio: "inherit", env });
+  const [code] = await once(child, "exit");
+
+  const log = await (await fetch(`${aws.control}/log`)).json();
+  const { tlsVersion, cipher, clientCertificate, signatureScheme } = log.findLast(
+    ({ event, service }) => event === "connection" && service === "iot",
+  );
+  console.log(
+    `  the endpoint   saw TLS ${tlsVersion}, ${cipher}, certificate "${clientCertificate}" (${signatureScheme})`,
+  );
+  return code;
+}
+
+async function ready() {
+  const lines = createInterface({ input: testbed.stdout });
+  const line = await Promise.race([once(lines, "line"), ended.then(() => undefined)]);
+  if (line === undefined) throw new Error("the testbed did not start, see above");
+  return JSON.parse(line[0]);
+}
