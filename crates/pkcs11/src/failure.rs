@@ -1,0 +1,181 @@
+//! What goes wrong inside, by culprit, and the one place where it becomes an error for the user.
+
+use std::fmt;
+
+use cryptoki_sys as sys;
+use refresh_session_core::{Code, Error};
+
+use crate::return_value::{Remedy, ReturnValue};
+
+/// Why a request to a token failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The module: a function returned something else than `CKR_OK`.
+    Call {
+        /// Its name in the standard, `C_Sign`.
+        function: String,
+        value: ReturnValue,
+    },
+    /// The module: it answered with what cannot be an answer. Completes "the module …".
+    Answer(String),
+    /// Whoever set the token up or configured us: found by our own rules, with the facts at hand.
+    Verdict(Error),
+}
+
+/// Where it happened, for the message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// ``token `gw` `` or ``module `libsofthsm2.so` ``.
+    pub(crate) subject: &'a str,
+    /// Other code in this process initialised the module before us.
+    pub(crate) adopted: bool,
+}
+
+impl Failure {
+    pub(crate) fn call(function: &str, value: sys::CK_RV) -> Self {
+        Self::Call { function: function.into(), value: ReturnValue::new(value) }
+    }
+
+    pub(crate) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Call { function, value } => value.remedy(function),
+            Self::Answer(_) | Self::Verdict(_) => Remedy::Fail,
+        }
+    }
+
+    pub(crate) fn refuses_mechanism(&self) -> bool {
+        matches!(self, Self::Call { function, value }
+            if function.starts_with("C_Sign") && value.refuses_mechanism())
+    }
+
+    pub(crate) fn is_not_initialised(&self) -> bool {
+        self.remedy() == Remedy::InitialiseAgain
+    }
+
+    /// The session's number is void, and closing it would at best do nothing.
+    pub(crate) fn says_session_is_gone(&self) -> bool {
+        matches!(self, Self::Call { value, .. }
+            if value.is(sys::CKR_SESSION_HANDLE_INVALID) || value.is(sys::CKR_SESSION_CLOSED))
+    }
+
+    pub(crate) fn into_error(self, place: Place<'_>) -> Error {
+        let message = format!("PKCS#11 {}: {self}", place.subject);
+        let (function, value) = match self {
+            Self::Verdict(error) => return error,
+            Self::Answer(_) => return Error::new(Code::Pkcs11Call, message),
+            Self::Call { function, value } => (function, value),
+        };
+        let (code, hint) = explain(&function, value, place.adopted);
+        let error = Error::new(code, message);
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call { function, value } => write!(f, "{function} returned {value}"),
+            Self::Answer(what) => write!(f, "the module {what}"),
+            Self::Verdict(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<cryptoki::error::Error> for Failure {
+    fn from(error: cryptoki::error::Error) -> Self {
+        match error {
+            cryptoki::error::Error::Pkcs11(value, function) => {
+                Self::Call { function: format!("C_{function:?}"), value: value.into() }
+            }
+            cryptoki::error::Error::NullFunctionPointer => {
+                Self::Answer("lacks a function it must have".into())
+            }
+            // None of the rest repeats an argument, and so no PIN.
+            other => Self::Answer(format!("gave an answer that cannot be read: {other}")),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Verdict(error)
+    }
+}
+
+fn explain(function: &str, value: ReturnValue, adopted: bool) -> (Code, Option<&'static str>) {
+    if function == "C_Initialize" {
+        return (
+            Code::Pkcs11Initialize,
+            Some(
+                "check the module's own configuration, that its device is there and that this user may open it",
+            ),
+        );
+    }
+    if value.is(sys::CKR_DEVICE_MEMORY) {
+        return (
+            Code::Pkcs11Call,
+            Some(
+                "the device is out of memory; a TPM needs a resource manager: use /dev/tpmrm0, not /dev/tpm0",
+            ),
+        );
+    }
+    if value.is(sys::CKR_SESSION_COUNT) {
+        return (Code::Pkcs11Call, Some("other programs hold all sessions of this token; end one of them"));
+    }
+    if value.is(sys::CKR_USER_PIN_NOT_INITIALIZED) {
+        return (
+            Code::Pkcs11Call,
+            Some("the token has no user PIN yet; set one with `pkcs11-tool --init-pin`"),
+        );
+    }
+    if value.is(sys::CKR_USER_NOT_LOGGED_IN) && function.starts_with("C_Sign") {
+        return (
+            Code::Pkcs11Call,
+            Some(
+                "the key may want the PIN for every single use (CKA_ALWAYS_AUTHENTICATE); use one that does not",
+            ),
+        );
+    }
+    if adopted {
+        return (
+            Code::Pkcs11Call,
+            Some(
+                "the module was initialised by other code in this process, so it cannot be reset from here; \
+                 restart the process if this lasts",
+            ),
+        );
+    }
+    (Code::Pkcs11Call, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+    use cryptoki::error::{Error as CrateError, RvError};
+
+    use super::*;
+
+    #[test]
+    fn names_the_place_the_function_and_the_constant() {
+        let failure = Failure::from(CrateError::Pkcs11(RvError::DeviceError, Function::SignInit));
+        let error = failure.into_error(Place { subject: "token `gw`", adopted: false });
+        assert_eq!(error.code(), Code::Pkcs11Call);
+        assert_eq!(error.message(), "PKCS#11 token `gw`: C_SignInit returned CKR_DEVICE_ERROR (0x30)");
+    }
+
+    #[test]
+    fn an_adopted_module_says_why_it_is_not_reset() {
+        let failure = Failure::call("C_Sign", sys::CKR_GENERAL_ERROR);
+        let error = failure.into_error(Place { subject: "token `gw`", adopted: true });
+        assert!(error.hint().unwrap().contains("other code in this process"), "{error:?}");
+    }
+
+    #[test]
+    fn only_a_signing_function_can_refuse_a_mechanism() {
+        assert!(Failure::call("C_SignInit", sys::CKR_MECHANISM_INVALID).refuses_mechanism());
+        assert!(!Failure::call("C_Login", sys::CKR_FUNCTION_NOT_SUPPORTED).refuses_mechanism());
+    }
+}

@@ -1,0 +1,85 @@
+//! Private keys on PKCS#11 tokens (HSM, TPM, secure element, SoftHSM): finding them, logging in, signing.
+//!
+//! ```no_run
+//! use refresh_session_core::{PublicKey, Secret, Signer};
+//! use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector};
+//!
+//! # fn main() -> refresh_session_core::Result<()> {
+//! let config = TokenConfig {
+//!     token: TokenSelector { label: Some("gw".into()), ..TokenSelector::default() },
+//!     key: ObjectSelector::label("key"),
+//!     ..TokenConfig::new("/usr/lib/softhsm/libsofthsm2.so")
+//! };
+//! let token = Token::open(&config, Some(&Secret::from("1234")))?;
+//! let certificate = token.certificates(&config.certificate)?.remove(0);
+//! let signer = token.signer(&config.key, certificate.public_key())?;
+//! let signature = signer.sign(signer.schemes()[0], b"handshake")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # For whoever runs it
+//!
+//! **Module.** An absolute path, no search, no default: it is code that runs in this process. It is loaded once,
+//! with its symbols bound to its own libraries (glibc), and never unloaded. A module that other code in the process
+//! has initialised is shared with it. Modules read their configuration from the environment, SoftHSM from
+//! `SOFTHSM2_CONF`, tpm2-pkcs11 from `TPM2_PKCS11_STORE`: set it for the whole process, before it starts.
+//!
+//! **Token and key** must be unambiguous. Nothing is ever taken because it came first; an error lists what was
+//! there. Tokens are known by label and serial number; slot numbers change.
+//!
+//! **PIN.** Sent only when something needs a login. A refused PIN is not sent again by this process, whoever asks;
+//! correct it and restart. Once the token has accepted a PIN, another one is refused without asking the token. A
+//! token that is locked or has one try left is not sent any. Each restart of the process may spend one try: a
+//! service manager should not restart on `ERR_PKCS11_PIN_INCORRECT`.
+//!
+//! **Threads.** Each token has one, `pkcs11-<label>`, which makes all its calls; each module one for listing
+//! tokens. None holds up the process's exit. A call that does not come back costs its caller the deadline
+//! (`ERR_PKCS11_TIMEOUT`) and everybody else nothing (`ERR_PKCS11_HUNG`, at once) until it does.
+//!
+//! **fork.** A child that does not exec must not use a token: modules do not notice that they were copied.
+//!
+//! # For whoever changes it
+//!
+//! | File | Holds |
+//! |---|---|
+//! | `config`, `uri` | what the caller fixes; RFC 7512 |
+//! | `library`, `module`, `registry` | loading; initialisation as a state with generations; one of each per process |
+//! | `worker` | a thread with deadlines; knows nothing of PKCS#11 |
+//! | `slots`, `objects`, `certificates` | searching |
+//! | `pin`, `session` | what is remembered of PINs; the one session and its login |
+//! | `token_state` | what a token's thread owns; run, remedy, run once more |
+//! | `mechanism`, `raw_sign`, `der` | how a signature is asked for and encoded |
+//! | `token`, `signer` | the public handles |
+//! | `failure`, `return_value` | what went wrong inside, and what it is called outside |
+
+#![allow(
+    unsafe_code,
+    reason = "PKCS#11 is a C interface; three files call it directly, each call with its reason"
+)]
+
+mod certificates;
+mod config;
+mod der;
+mod failure;
+mod library;
+mod mechanism;
+mod module;
+mod objects;
+mod pin;
+mod raw_sign;
+mod registry;
+mod return_value;
+mod session;
+mod signer;
+mod slots;
+mod token;
+mod token_state;
+pub mod uri;
+mod worker;
+
+pub use config::{DEFAULT_SIGN_TIMEOUT, ObjectSelector, TokenConfig, TokenSelector};
+pub use registry::close_all;
+pub use signer::Pkcs11Signer;
+pub use token::Token;
+pub use uri::Pkcs11Uri;

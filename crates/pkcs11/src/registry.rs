@@ -1,0 +1,134 @@
+//! The modules and tokens of this process: one of each, whoever asks.
+//!
+//! C_Initialize, C_Login and the count of wrong PINs belong to the process, not to a caller, so what stands for
+//! them does too. Worker threads of Node share it. Entries are few and are never removed: their threads cannot be
+//! stopped safely in the middle of a call, and a refused PIN must stay refused.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use refresh_session_core::Result;
+
+use crate::config::TokenSelector;
+use crate::library;
+use crate::module::Module;
+use crate::slots::{self, Seen, TokenIdentity};
+use crate::token_state::TokenState;
+use crate::worker::Worker;
+
+/// How long [`close_all`] holds up the end of the process.
+const CLOSE_BUDGET: Duration = Duration::from_secs(1);
+
+/// The thread of one token.
+pub(crate) type TokenThread = Worker<TokenState>;
+
+static MODULES: Mutex<BTreeMap<PathBuf, &'static ModuleEntry>> = Mutex::new(BTreeMap::new());
+
+/// A module, the thread that loads it and lists its tokens, and the tokens in use.
+pub(crate) struct ModuleEntry {
+    module: &'static Module,
+    worker: Worker<()>,
+    tokens: Mutex<BTreeMap<TokenIdentity, &'static TokenThread>>,
+}
+
+/// Closes every PKCS#11 session of this process; for its exit hook.
+///
+/// A TPM without a resource manager keeps the sessions of ended processes and runs out after three. Returns after
+/// about a second at most; a token that hangs is left alone. Modules stay initialised: they may be in use by
+/// others, and finalising one from an exit hook is where many crash. Afterwards everything can be used as before,
+/// at the price of a new session and login.
+pub fn close_all() {
+    let tokens: Vec<&TokenThread> = lock(&MODULES)
+        .values()
+        .flat_map(|entry| lock(&entry.tokens).values().copied().collect::<Vec<_>>())
+        .collect();
+    let pending = Arc::new((Mutex::new(0_usize), Condvar::new()));
+    for token in tokens {
+        *lock(&pending.0) += 1;
+        let done = Done(Arc::clone(&pending));
+        // A hung token refuses, which drops `done` and with it the count.
+        let _ = token.post(move |state| {
+            state.close();
+            drop(done);
+        });
+    }
+    let (count, changed) = &*pending;
+    let _ = changed.wait_timeout_while(lock(count), CLOSE_BUDGET, |count| *count > 0);
+}
+
+/// The module at `path`, new or known. Loads nothing yet.
+pub(crate) fn module(path: &Path) -> Result<&'static ModuleEntry> {
+    let path = library::canonical(path)?;
+    let mut modules = lock(&MODULES);
+    if let Some(entry) = modules.get(&path) {
+        return Ok(entry);
+    }
+    let module: &'static Module = Box::leak(Box::new(Module::new(path.clone())));
+    let worker = Worker::spawn("pkcs11-module", format!("PKCS#11 {}", module.subject()), ())?;
+    let entry: &'static ModuleEntry =
+        Box::leak(Box::new(ModuleEntry { module, worker, tokens: Mutex::default() }));
+    modules.insert(path, entry);
+    Ok(entry)
+}
+
+impl ModuleEntry {
+    /// The thread of the token that `selector` means; looks at what is there now.
+    pub(crate) fn token(
+        &self,
+        selector: &TokenSelector,
+        deadline: Duration,
+    ) -> Result<(TokenIdentity, &'static TokenThread)> {
+        let module = self.module;
+        let seen = self.worker.call("listing the tokens", deadline, move |()| list(module))?;
+        let identity = seen.select(module, selector)?;
+        let mut tokens = lock(&self.tokens);
+        if let Some(thread) = tokens.get(&identity) {
+            return Ok((identity, thread));
+        }
+        let state = TokenState::new(module, identity.clone());
+        let thread = Worker::spawn(&thread_name(&identity), format!("PKCS#11 {identity}"), state)?;
+        let thread: &'static TokenThread = Box::leak(Box::new(thread));
+        tokens.insert(identity.clone(), thread);
+        Ok((identity, thread))
+    }
+}
+
+/// Loads, initialises, lists; a second time if the module turned out to have been finalised by somebody.
+fn list(module: &Module) -> Result<Seen> {
+    let lease = module.lease().map_err(|failure| module.error(failure))?;
+    let generation = lease.generation();
+    let failure = match slots::list(module, &lease) {
+        Ok(seen) => return Ok(seen),
+        Err(failure) => failure,
+    };
+    drop(lease);
+    if !failure.is_not_initialised() {
+        return Err(module.error(failure));
+    }
+    module
+        .expire(generation)
+        .and_then(|()| slots::list(module, &module.lease()?))
+        .map_err(|failure| module.error(failure))
+}
+
+/// Visible in `top -H` and in core dumps; the system cuts it to 15 bytes.
+fn thread_name(identity: &TokenIdentity) -> String {
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    format!("pkcs11-{}", identity.label.chars().filter(plain).collect::<String>())
+}
+
+/// Counts itself down, also when the job it belongs to is refused or panics.
+struct Done(Arc<(Mutex<usize>, Condvar)>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        *lock(&self.0.0) -= 1;
+        self.0.1.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

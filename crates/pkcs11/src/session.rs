@@ -1,0 +1,150 @@
+//! One open session with a token, and logging in on it (PKCS#11 v2.40 sections 5.6 and 6.7).
+
+use std::collections::HashMap;
+
+use cryptoki::error::{Error as CrateError, RvError};
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::RawAuthPin;
+use cryptoki_sys as sys;
+
+use crate::config::ObjectSelector;
+use crate::failure::Failure;
+use crate::module::{Lease, Module};
+use crate::pin::{self, Credential, PinMemory, Refusal};
+use crate::return_value::{Remedy, ReturnValue};
+use crate::slots::{self, TokenIdentity};
+
+/// A session and what holds only as long as it does.
+///
+/// One is enough: signatures of one token are made one after the other anyway, tokens have few sessions, and some
+/// log the others out when one closes. It stays open, because closing the last one logs out.
+///
+/// Dropping it does *not* close it. After another initialisation of the module its number may belong to somebody
+/// else; only [`TokenSession::close`] knows.
+#[derive(Debug)]
+pub(crate) struct TokenSession {
+    pub(crate) handle: Session,
+    pub(crate) generation: u64,
+    pub(crate) keys: HashMap<ObjectSelector, ObjectHandle>,
+    pub(crate) logged_in: bool,
+    login_required: bool,
+    slot: Slot,
+}
+
+impl TokenSession {
+    /// Looks the token up among those present now and opens a session with it.
+    pub(crate) fn open(
+        module: &Module,
+        lease: &Lease<'_>,
+        identity: &TokenIdentity,
+    ) -> Result<Self, Failure> {
+        let slot = slots::list(module, lease)?.slot_of(module, identity)?;
+        let login_required = lease.context().get_token_info(slot)?.login_required();
+        Ok(Self {
+            handle: lease.context().open_ro_session_no_drop(slot)?,
+            generation: lease.generation(),
+            keys: HashMap::new(),
+            logged_in: false,
+            login_required,
+            slot,
+        })
+    }
+
+    /// Closes it, unless its number has become somebody else's. What the module answers helps nobody.
+    ///
+    /// C_Logout is not called: it would log out the rest of the process. The last session to go does it anyway.
+    pub(crate) fn close(self, lease: &Lease<'_>) {
+        if self.generation == lease.generation() {
+            let _ = self.handle.close();
+        }
+    }
+
+    /// Whether a login would show or allow more than is now.
+    pub(crate) fn lacks_login(&self) -> bool {
+        self.login_required && !self.logged_in
+    }
+
+    /// Looks whether the session is logged in though we did not do it, and takes note; true if so.
+    ///
+    /// Login belongs to the process: when other code logs in, private keys become visible and usable to us without
+    /// any C_Login of ours, and so to whoever gave us a wrong PIN or none.
+    pub(crate) fn notice_login(&mut self) -> Result<bool, Failure> {
+        if !self.lacks_login() {
+            return Ok(false);
+        }
+        let state = match self.handle.get_session_info().map_err(Failure::from) {
+            Ok(info) => info.session_state(),
+            // A module that cannot describe its session may still sign.
+            Err(failure) if failure.remedy() == Remedy::Fail => return Ok(false),
+            Err(failure) => return Err(failure),
+        };
+        self.logged_in = matches!(state, SessionState::RoUser | SessionState::RwUser);
+        Ok(self.logged_in)
+    }
+
+    /// Logs in if that is called for. The caller has [admitted](PinMemory::admit) the credential.
+    ///
+    /// The PIN is sent at most once, and not at all when the token's flags say that it is locked, about to be, or
+    /// expired: they are read first, and they cost nothing.
+    pub(crate) fn log_in(
+        &mut self,
+        lease: &Lease<'_>,
+        subject: &str,
+        pins: &mut PinMemory,
+        credential: Option<&Credential>,
+    ) -> Result<(), Failure> {
+        if !self.lacks_login() {
+            return Ok(());
+        }
+        let token = lease.context().get_token_info(self.slot)?;
+        let Some(credential) = credential else {
+            let pad = token.protected_authentication_path();
+            return Err(if pad { pin::pad_only(subject) } else { pin::required(subject) }.into());
+        };
+        check_flags(subject, &token)?;
+        let bytes = RawAuthPin::new(Box::new(credential.pin().expose().to_vec()));
+        match self.handle.login_with_raw(UserType::User, &bytes) {
+            // The second: other code in this process was faster. See `PinMemory::adopt`.
+            Ok(()) | Err(CrateError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+                pins.accept(credential);
+                self.logged_in = true;
+                Ok(())
+            }
+            Err(CrateError::Pkcs11(value, _)) => Err(refused(subject, pins, credential, value.into())),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn check_flags(subject: &str, token: &TokenInfo) -> Result<(), Failure> {
+    if token.user_pin_locked() {
+        return Err(pin::locked(subject, "CKF_USER_PIN_LOCKED").into());
+    }
+    if token.user_pin_final_try() {
+        return Err(pin::final_try(subject).into());
+    }
+    if token.user_pin_to_be_changed() {
+        return Err(pin::expired(subject, "CKF_USER_PIN_TO_BE_CHANGED").into());
+    }
+    Ok(())
+}
+
+fn refused(subject: &str, pins: &mut PinMemory, credential: &Credential, value: ReturnValue) -> Failure {
+    let answer = format!("C_Login returned {value}");
+    // A PIN of a wrong length or with wrong characters is as wrong as any; some tokens count it.
+    let wrong = [sys::CKR_PIN_INCORRECT, sys::CKR_PIN_LEN_RANGE, sys::CKR_PIN_INVALID];
+    if wrong.into_iter().any(|code| value.is(code)) {
+        pins.refuse(credential, Refusal::Incorrect);
+        return pin::incorrect(subject, &answer).into();
+    }
+    if value.is(sys::CKR_PIN_LOCKED) {
+        pins.refuse(credential, Refusal::Locked);
+        return pin::locked(subject, &answer).into();
+    }
+    if value.is(sys::CKR_PIN_EXPIRED) {
+        return pin::expired(subject, &answer).into();
+    }
+    Failure::Call { function: "C_Login".into(), value }
+}

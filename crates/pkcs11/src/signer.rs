@@ -1,0 +1,200 @@
+//! A private key on a token, as TLS uses it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cryptoki::object::{KeyType, ObjectHandle};
+use refresh_session_core::{Code, Error, KeyKind, PublicKey, Result, SignatureScheme, Signer};
+
+use crate::config::ObjectSelector;
+use crate::failure::Failure;
+use crate::mechanism::family;
+use crate::token::TokenAccess;
+use crate::token_state::Access;
+use crate::{der, objects};
+
+/// What the test signature is made over. Never anything a server could have chosen.
+const SELF_TEST: &[u8] = b"refresh-session: does this key belong to this certificate?";
+
+/// Signs with a private key that stays on its token; [`crate::Token::signer`] makes it.
+///
+/// Signatures of one token are made one after the other on its thread; any number of threads may ask. A signature
+/// that fails because the session, the login or the key's handle was lost is tried once more after renewing that.
+pub struct Pkcs11Signer {
+    access: TokenAccess,
+    key: Arc<ObjectSelector>,
+    expected: PublicKey,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl Pkcs11Signer {
+    pub(crate) fn open(access: TokenAccess, key: ObjectSelector, expected: PublicKey) -> Result<Self> {
+        let schemes = expected.kind().schemes().to_vec();
+        if schemes.is_empty() {
+            let message = format!("PKCS#11 {}: {} keys cannot be used here", access.subject, expected.kind());
+            return Err(Error::new(Code::UnsupportedKey, message));
+        }
+        let mut signer = Self { access, key: Arc::new(key), expected, schemes };
+        let shown = signer.compare_public_halves()?;
+        signer.self_test(shown.as_ref())?;
+        Ok(signer)
+    }
+
+    /// The public key that every signature is checked with.
+    #[must_use]
+    pub fn public_key(&self) -> &PublicKey {
+        &self.expected
+    }
+
+    /// Refuses a key that visibly is another one, before anything is signed with it.
+    fn compare_public_halves(&self) -> Result<Option<PublicKey>> {
+        let (credential, selector) = (self.access.credential.clone(), Arc::clone(&self.key));
+        let (kind, shown) =
+            self.access.thread.call("finding the key", self.access.deadline, move |state| {
+                state.run(credential.as_deref(), |access| look(access, &selector))
+            })?;
+        if let Some(kind) = kind.filter(|kind| Some(*kind) != key_type(self.expected.kind())) {
+            let what = format!("is of type {kind}");
+            return Err(self.mismatch(&what, shown.as_ref()));
+        }
+        if shown.as_ref().is_some_and(|shown| shown != &self.expected) {
+            return Err(self.mismatch("is another", shown.as_ref()));
+        }
+        Ok(shown)
+    }
+
+    /// Signs with the best scheme, and if the token cannot do that family of schemes, with the best of the next.
+    fn self_test(&mut self, shown: Option<&PublicKey>) -> Result<()> {
+        loop {
+            let Some(best) = self.schemes.first().copied() else {
+                return Err(Error::new(Code::Internal, "a signer ran out of schemes to test"));
+            };
+            let blame = |what: &str| self.blame_test(best, what, shown);
+            let Err(error) = self.make(best, SELF_TEST, blame) else { return Ok(()) };
+            let others: Vec<_> =
+                self.schemes.iter().copied().filter(|scheme| family(*scheme) != family(best)).collect();
+            if error.code() != Code::Pkcs11Mechanism || others.is_empty() {
+                return Err(error);
+            }
+            self.schemes = others;
+        }
+    }
+
+    /// `blame` makes the error for a signature that is none of the certificate's key.
+    fn make(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        blame: impl FnOnce(&str) -> Error,
+    ) -> Result<Vec<u8>> {
+        let (credential, selector) = (self.access.credential.clone(), Arc::clone(&self.key));
+        let digest = scheme.hash().digest(message);
+        let owned = message.to_vec();
+        let raw = self.access.thread.call("a signature", self.access.deadline, move |state| {
+            state.run(credential.as_deref(), |access| {
+                let key = access.private_key(&selector)?;
+                access.sign(key, scheme, &owned, &digest)
+            })
+        })?;
+        let length = raw.len();
+        let signature = match self.expected.kind().ecdsa_scalar_len() {
+            Some(scalar_len) => der::ecdsa_signature(&raw, scalar_len),
+            None => Some(raw),
+        };
+        let Some(signature) = signature else {
+            return Err(blame(&format!("made a signature of {length} bytes, which is not of such a key")));
+        };
+        // A tenth of a millisecond, against a token that was swapped or a key that was replaced under a running
+        // process, which otherwise shows as a server's "bad certificate"; and against a glitched RSA computation,
+        // whose output would give the key away.
+        if !self.expected.verifies(scheme, message, &signature) {
+            return Err(blame("made a signature that does not verify"));
+        }
+        Ok(signature)
+    }
+
+    fn blame_test(&self, scheme: SignatureScheme, what: &str, shown: Option<&PublicKey>) -> Error {
+        if shown != Some(&self.expected) {
+            return self.mismatch(what, shown);
+        }
+        let message = format!(
+            "PKCS#11 {}: the key with {} is the certificate's, but with {scheme} it {what}",
+            self.access.subject, self.key
+        );
+        Error::new(Code::Pkcs11Mechanism, message)
+            .with_hint("the module makes wrong signatures; update it or the device's firmware")
+    }
+
+    fn blame_change(&self, what: &str) -> Error {
+        let message = format!(
+            "PKCS#11 {}: the key with {} {what}, unlike its test signature; the certificate's is {} with SPKI \
+             SHA-256 {}",
+            self.access.subject,
+            self.key,
+            self.expected.kind(),
+            self.expected.fingerprint(),
+        );
+        Error::new(Code::Pkcs11KeyMismatch, message).with_param("pkcs11.privateKeyLabel").with_hint(
+            "the key was replaced or the token exchanged since: open it anew with the new certificate",
+        )
+    }
+
+    fn mismatch(&self, what: &str, shown: Option<&PublicKey>) -> Error {
+        let on_token = shown.map_or_else(
+            || "the token does not show its public half".into(),
+            |shown| format!("the token's is {} with SPKI SHA-256 {}", shown.kind(), shown.fingerprint()),
+        );
+        let message = format!(
+            "PKCS#11 {}: the key with {} {what}; the certificate's is {} with SPKI SHA-256 {}, {on_token}",
+            self.access.subject,
+            self.key,
+            self.expected.kind(),
+            self.expected.fingerprint(),
+        );
+        Error::new(Code::Pkcs11KeyMismatch, message)
+            .with_param("pkcs11.privateKeyLabel")
+            .with_hint("select the key that the certificate was made for, or use that key's certificate")
+    }
+}
+
+impl Signer for Pkcs11Signer {
+    fn schemes(&self) -> &[SignatureScheme] {
+        &self.schemes
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>> {
+        if !self.schemes.contains(&scheme) {
+            let message = format!("PKCS#11 {}: this key makes no {scheme} signature", self.access.subject);
+            return Err(Error::new(Code::Pkcs11Mechanism, message));
+        }
+        self.make(scheme, message, |what| self.blame_change(what))
+    }
+}
+
+impl fmt::Debug for Pkcs11Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pkcs11Signer")
+            .field("token", &self.access.subject)
+            .field("key", &self.key)
+            .field("public_key", &self.expected)
+            .field("schemes", &self.schemes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn look(
+    access: &mut Access<'_>,
+    selector: &ObjectSelector,
+) -> Result<(Option<KeyType>, Option<PublicKey>), Failure> {
+    let key: ObjectHandle = access.private_key(selector)?;
+    let session = &access.session.handle;
+    Ok((objects::key_type(session, key), objects::public_half(session, key)))
+}
+
+fn key_type(kind: &KeyKind) -> Option<KeyType> {
+    match kind {
+        KeyKind::EcP256 | KeyKind::EcP384 => Some(KeyType::EC),
+        KeyKind::Rsa { .. } => Some(KeyType::RSA),
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! A token as its users hold it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use refresh_session_core::{Certificate, PublicKey, Result, Secret};
+
+use crate::certificates;
+use crate::config::{ObjectSelector, TokenConfig};
+use crate::pin::Credential;
+use crate::registry::{self, TokenThread};
+use crate::signer::Pkcs11Signer;
+
+/// One token, opened with one PIN or none. Cheap to clone; all of them share the token's one session.
+///
+/// Every method blocks, each of its waits at most [`TokenConfig::sign_timeout`]: call them where blocking is
+/// allowed.
+#[derive(Clone)]
+pub struct Token {
+    access: TokenAccess,
+    key: ObjectSelector,
+    certificate: ObjectSelector,
+}
+
+/// What it takes to send a request to the token.
+#[derive(Clone)]
+pub(crate) struct TokenAccess {
+    pub(crate) thread: &'static TokenThread,
+    pub(crate) credential: Option<Arc<Credential>>,
+    pub(crate) deadline: Duration,
+    /// ``token `gw` ``.
+    pub(crate) subject: String,
+}
+
+impl Token {
+    /// Loads the module if need be, finds the token, and checks `pin` against what this process knows of the token.
+    ///
+    /// Does not log in: that happens when something is asked for that needs it. An empty PIN is a PIN; `None` is
+    /// none.
+    ///
+    /// | Code | When |
+    /// |---|---|
+    /// | `InvalidOption`, `Pkcs11Module` | the path is no absolute path of a file; it cannot be loaded or is no module |
+    /// | `Pkcs11Initialize` | C_Initialize failed; the next call tries again |
+    /// | `Pkcs11TokenNotFound`, `Pkcs11TokenAmbiguous` | not exactly one token fits; both list what was seen |
+    /// | `Pkcs11PinMismatch` | the token accepted another PIN in this process |
+    /// | `Pkcs11PinRequired` | no PIN given and the token is logged in by somebody's |
+    /// | `Pkcs11PinNotRetried` | the token refused this PIN before |
+    /// | `Pkcs11Timeout`, `Pkcs11Hung` | the module does not answer, or has not answered somebody else |
+    pub fn open(config: &TokenConfig, pin: Option<&Secret>) -> Result<Self> {
+        let credential = pin.map(Credential::new).transpose()?.map(Arc::new);
+        let deadline = config.sign_timeout;
+        let (identity, thread) = registry::module(&config.module)?.token(&config.token, deadline)?;
+        let checked = credential.clone();
+        thread.call("opening it", deadline, move |state| state.admit(checked.as_deref()))?;
+        Ok(Self {
+            access: TokenAccess { thread, credential, deadline, subject: identity.to_string() },
+            key: config.key.clone(),
+            certificate: config.certificate.clone(),
+        })
+    }
+
+    /// Finds the private key, logging in if it is not visible otherwise, and proves with a test signature that it
+    /// belongs to `expected`, the certificate's key. An empty selector means the certificate's of the
+    /// configuration, and if that is empty too, the only private key there is.
+    ///
+    /// | Code | When |
+    /// |---|---|
+    /// | `UnsupportedKey` | `expected` is of a kind that no signature scheme here fits |
+    /// | `Pkcs11KeyNotFound`, `Pkcs11KeyAmbiguous` | not exactly one key fits; both list what was seen |
+    /// | `Pkcs11KeyMismatch` | it is another key; both fingerprints are in the message |
+    /// | `Pkcs11Mechanism` | the token cannot make a signature that verifies |
+    /// | `Pkcs11PinRequired`, `…PinIncorrect`, `…PinNotRetried`, `…PinMismatch`, `…PinLocked`, `…PinExpired` | the login |
+    /// | `Pkcs11Call` | any other return value, by name |
+    pub fn signer(&self, key: &ObjectSelector, expected: &PublicKey) -> Result<Pkcs11Signer> {
+        let selector = key.or(&self.key).or(&self.certificate);
+        Pkcs11Signer::open(self.access.clone(), selector.clone(), expected.clone())
+    }
+
+    /// The certificate that `selector` means, then its issuers as far as the token has them, without the root. An
+    /// empty selector means the key's of the configuration, and if that is empty too, the only certificate there
+    /// is.
+    ///
+    /// `Pkcs11CertificateNotFound`, `Pkcs11CertificateAmbiguous` (both list what was seen), `BadCertificate` if it
+    /// cannot be parsed, and those of a login if one is needed and a PIN was given.
+    pub fn certificates(&self, selector: &ObjectSelector) -> Result<Vec<Certificate>> {
+        let selector = selector.or(&self.certificate).or(&self.key).clone();
+        let credential = self.access.credential.clone();
+        self.access.thread.call("reading the certificate", self.access.deadline, move |state| {
+            state.run(credential.as_deref(), |access| certificates::chain(access, &selector))
+        })
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("token", &self.access.subject)
+            .field("key", &self.key)
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
+    }
+}

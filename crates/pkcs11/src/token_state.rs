@@ -1,0 +1,259 @@
+//! What the thread of one token owns, and how every request to the token is run and, once, repeated.
+
+use std::collections::HashMap;
+use std::thread;
+use std::time::Duration;
+
+use cryptoki::object::{ObjectClass, ObjectHandle};
+use refresh_session_core::{Code, Error, Result, SignatureScheme};
+
+use crate::config::ObjectSelector;
+use crate::failure::{Failure, Place};
+use crate::mechanism::{Family, Form, Plan, family};
+use crate::module::{Lease, Module};
+use crate::objects;
+use crate::pin::{Credential, PinMemory};
+use crate::raw_sign;
+use crate::return_value::Remedy;
+use crate::session::TokenSession;
+use crate::slots::TokenIdentity;
+
+/// How long to wait for another program to give a session back.
+const SESSION_COUNT_PAUSE: Duration = Duration::from_millis(500);
+
+/// The state of one token in this process. Lives on its thread and never moves.
+pub(crate) struct TokenState {
+    module: &'static Module,
+    identity: TokenIdentity,
+    /// ``token `gw` ``.
+    subject: String,
+    pins: PinMemory,
+    session: Option<TokenSession>,
+    /// Which form worked last. Only where to begin: keys may differ in what they allow.
+    forms: HashMap<Family, Form>,
+    /// The token wants a login to use a key that it shows without one.
+    use_needs_login: bool,
+}
+
+/// An open session during one request.
+pub(crate) struct Access<'a> {
+    pub(crate) session: &'a mut TokenSession,
+    pub(crate) lease: &'a Lease<'a>,
+    pub(crate) subject: &'a str,
+    pins: &'a mut PinMemory,
+    forms: &'a mut HashMap<Family, Form>,
+    use_needs_login: bool,
+    credential: Option<&'a Credential>,
+}
+
+impl TokenState {
+    pub(crate) fn new(module: &'static Module, identity: TokenIdentity) -> Self {
+        let subject = identity.to_string();
+        Self {
+            module,
+            identity,
+            subject,
+            pins: PinMemory::default(),
+            session: None,
+            forms: HashMap::new(),
+            use_needs_login: false,
+        }
+    }
+
+    /// Whether this credential may use the token, as far as is known without sending anything to it.
+    pub(crate) fn admit(&self, credential: Option<&Credential>) -> Result<()> {
+        let logged_in = self.session.as_ref().is_some_and(|session| session.logged_in);
+        self.pins.admit(&self.subject, credential, logged_in)
+    }
+
+    /// Runs `request` with an open session; if it fails for a reason that has a [`Remedy`], applies that and runs
+    /// it once more.
+    pub(crate) fn run<T>(
+        &mut self,
+        credential: Option<&Credential>,
+        request: impl Fn(&mut Access<'_>) -> Result<T, Failure>,
+    ) -> Result<T> {
+        let first = match self.attempt(credential, &request) {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        if first.remedy() == Remedy::Fail {
+            return Err(self.error(first));
+        }
+        self.attempt(credential, &request).map_err(|second| self.error(second))
+    }
+
+    /// Closes the session, if there is one. The next request opens another.
+    pub(crate) fn close(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        if let Some(lease) = self.module.lease_if_initialised() {
+            session.close(&lease);
+        }
+    }
+
+    fn attempt<T>(
+        &mut self,
+        credential: Option<&Credential>,
+        request: impl Fn(&mut Access<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let lease = self.module.lease()?;
+        // A session of another generation is let go of without a call: see `TokenSession`.
+        self.session.take_if(|session| session.generation != lease.generation());
+        self.admit(credential)?;
+        let result = self.with_session(&lease, credential, request);
+        let Err(failure) = &result else { return result };
+        match failure.remedy() {
+            Remedy::InitialiseAgain => {
+                self.session = None;
+                let generation = lease.generation();
+                drop(lease);
+                self.module.expire(generation)?;
+            }
+            Remedy::LogInAgain => {
+                self.use_needs_login = true;
+                self.doubt_login();
+            }
+            // A logout, by whomever, takes the handles of private objects along.
+            Remedy::FindKeyAgain => self.doubt_login(),
+            Remedy::WaitAndReopen => {
+                self.end_session(&lease);
+                drop(lease);
+                thread::sleep(SESSION_COUNT_PAUSE);
+            }
+            // Its number may be somebody else's by now.
+            Remedy::ReopenSession if failure.says_session_is_gone() => self.session = None,
+            Remedy::ReopenSession => self.end_session(&lease),
+            // A call that failed may have left an operation open, which nothing else ends for certain. Our own
+            // verdicts are reached between calls.
+            Remedy::Fail if !matches!(failure, Failure::Verdict(_)) => self.end_session(&lease),
+            Remedy::Fail => {}
+        }
+        result
+    }
+
+    fn with_session<T>(
+        &mut self,
+        lease: &Lease<'_>,
+        credential: Option<&Credential>,
+        request: impl Fn(&mut Access<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(TokenSession::open(self.module, lease, &self.identity)?),
+        };
+        if session.notice_login()? {
+            self.pins.adopt(credential);
+            self.pins.admit(&self.subject, credential, true)?;
+        }
+        request(&mut Access {
+            session,
+            lease,
+            subject: &self.subject,
+            pins: &mut self.pins,
+            forms: &mut self.forms,
+            use_needs_login: self.use_needs_login,
+            credential,
+        })
+    }
+
+    /// Whether we are logged in, and which handles are good, is found out anew by the next request.
+    fn doubt_login(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.logged_in = false;
+            session.keys.clear();
+        }
+    }
+
+    fn end_session(&mut self, lease: &Lease<'_>) {
+        if let Some(session) = self.session.take() {
+            session.close(lease);
+        }
+    }
+
+    fn error(&self, failure: Failure) -> Error {
+        failure.into_error(Place { subject: &self.subject, adopted: self.module.adopted() })
+    }
+}
+
+impl Access<'_> {
+    pub(crate) fn log_in(&mut self) -> Result<(), Failure> {
+        self.session.log_in(self.lease, self.subject, self.pins, self.credential)
+    }
+
+    /// Whether a login could show more.
+    pub(crate) fn can_log_in(&self) -> bool {
+        self.credential.is_some() && self.session.lacks_login()
+    }
+
+    /// The one private key that `selector` means. Several are never narrowed down by guessing.
+    pub(crate) fn private_key(&mut self, selector: &ObjectSelector) -> Result<ObjectHandle, Failure> {
+        if self.use_needs_login {
+            self.log_in()?;
+        }
+        if let Some(key) = self.session.keys.get(selector) {
+            return Ok(*key);
+        }
+        let mut found = objects::find(&self.session.handle, ObjectClass::PRIVATE_KEY, selector)?;
+        if found.is_empty() && self.session.lacks_login() {
+            self.log_in()?;
+            found = objects::find(&self.session.handle, ObjectClass::PRIVATE_KEY, selector)?;
+        }
+        let [key] = found.as_slice() else { return Err(self.no_single_key(selector, &found)?.into()) };
+        self.session.keys.insert(selector.clone(), *key);
+        Ok(*key)
+    }
+
+    /// One signature in the token's own form: r‖s or the RSA integer.
+    pub(crate) fn sign(
+        &mut self,
+        key: ObjectHandle,
+        scheme: SignatureScheme,
+        message: &[u8],
+        digest: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let family = family(scheme);
+        let best = self.forms.get(&family).copied().unwrap_or(Form::Raw);
+        let mut refusals = Vec::new();
+        for form in best.then_other() {
+            let plan = Plan::new(scheme, form, message, digest);
+            match raw_sign::sign(self.lease, &self.session.handle, key, &plan) {
+                Ok(signature) => {
+                    self.forms.insert(family, form);
+                    return Ok(signature);
+                }
+                Err(failure) if failure.refuses_mechanism() => refusals.push(failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let answers: Vec<_> = refusals.iter().map(Failure::to_string).collect();
+        let message = format!(
+            "PKCS#11 {}: no mechanism of the token makes a {scheme} signature: {}",
+            self.subject,
+            answers.join("; ")
+        );
+        Err(Error::new(Code::Pkcs11Mechanism, message)
+            .with_hint(
+                "check the key's CKA_SIGN and CKA_ALLOWED_MECHANISMS, and the token's list of mechanisms",
+            )
+            .into())
+    }
+
+    fn no_single_key(&self, selector: &ObjectSelector, found: &[ObjectHandle]) -> Result<Error, Failure> {
+        let session = &self.session.handle;
+        let subject = self.subject;
+        if found.is_empty() {
+            let all = objects::find(session, ObjectClass::PRIVATE_KEY, &ObjectSelector::default())?;
+            let seen = objects::listed(session, &all);
+            let message =
+                format!("PKCS#11 {subject} has no private key with {selector}; private keys seen: {seen}");
+            return Ok(Error::new(Code::Pkcs11KeyNotFound, message)
+                .with_param("pkcs11.privateKeyLabel")
+                .with_hint("correct `pkcs11.privateKeyLabel` or `pkcs11.privateKeyId`"));
+        }
+        let seen = objects::listed(session, found);
+        let message = format!("PKCS#11 {subject} has {} private keys with {selector}: {seen}", found.len());
+        Ok(Error::new(Code::Pkcs11KeyAmbiguous, message)
+            .with_param("pkcs11.privateKeyLabel")
+            .with_hint("select one by `pkcs11.privateKeyId`, with the label or without"))
+    }
+}

@@ -1,0 +1,234 @@
+//! A thread that owns what only one thread may touch, and callers that do not wait for ever.
+//!
+//! No PKCS#11 module has a timeout: a call into a stopped TPM comes back when the TPM does. So the call is made on
+//! a thread of its own and the caller waits with a deadline. A caller whose call has started and not come back
+//! marks the worker *hung*: whoever comes next is refused at once, nothing more is queued, no second thread is
+//! started. When the call does come back, the worker serves again by itself.
+//!
+//! The threads are never joined and hold up no exit of the process.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use refresh_session_core::{Code, Error, Result};
+
+/// Virtual memory only. Modules bring OpenSSL, XML parsers and gRPC along; the default 2 MiB is for whole programs.
+const STACK_BYTES: usize = 1 << 20;
+
+/// The sending side of the thread; `S` lives on the other.
+pub(crate) struct Worker<S> {
+    jobs: Sender<Job<S>>,
+    progress: Arc<Mutex<Progress>>,
+    /// Completes "… does not answer".
+    subject: String,
+}
+
+struct Job<S> {
+    number: u64,
+    run: Box<dyn FnOnce(&mut S) + Send>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// Jobs are numbered in the order of the queue.
+    issued: u64,
+    started: u64,
+    running: Option<u64>,
+    /// Jobs whose callers left before they began. They are skipped.
+    abandoned: Vec<u64>,
+    hung: bool,
+}
+
+impl<S: Send + 'static> Worker<S> {
+    /// Starts the thread. `subject` is for messages, such as ``token `gw` ``.
+    pub(crate) fn spawn(thread_name: &str, subject: String, mut state: S) -> Result<Self> {
+        let (jobs, queue) = channel::<Job<S>>();
+        let progress = Arc::<Mutex<Progress>>::default();
+        let shared = Arc::clone(&progress);
+        let work = move || {
+            for job in queue {
+                if !begin(&shared, job.number) {
+                    continue;
+                }
+                // A panic drops the reply's sender, which tells the caller. The state is one that any C call may
+                // leave behind, so it is fit to go on with.
+                let _ = catch_unwind(AssertUnwindSafe(|| (job.run)(&mut state)));
+                let mut progress = lock(&shared);
+                progress.running = None;
+                progress.hung = false;
+            }
+        };
+        thread::Builder::new()
+            .name(thread_name.into())
+            .stack_size(STACK_BYTES)
+            .spawn(work)
+            .map_err(|error| Error::new(Code::Internal, format!("a thread for {subject}: {error}")))?;
+        Ok(Self { jobs, progress, subject })
+    }
+
+    /// Runs `job` on the thread and waits for it, at most `deadline`.
+    ///
+    /// [`Code::Pkcs11Timeout`] if it takes longer, in the queue or in the module; [`Code::Pkcs11Hung`] if an earlier
+    /// one still does.
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        deadline: Duration,
+        job: impl FnOnce(&mut S) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = channel();
+        let number = self.post(move |state| {
+            // Whoever asked may have left.
+            let _ = reply.send(job(state));
+        })?;
+        match answer.recv_timeout(deadline) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Disconnected) => Err(self.broken(what)),
+            Err(RecvTimeoutError::Timeout) => {
+                // Between the timeout and the lock it may have finished after all.
+                let stage = self.leave(number);
+                answer.try_recv().unwrap_or_else(|_| Err(self.timeout(what, deadline, stage)))
+            }
+        }
+    }
+
+    /// Queues `job` without waiting. Refused when the worker is hung.
+    pub(crate) fn post(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
+        let mut progress = lock(&self.progress);
+        if progress.hung {
+            return Err(self.hung());
+        }
+        progress.issued += 1;
+        let number = progress.issued;
+        self.jobs.send(Job { number, run: Box::new(job) }).map_err(|_| self.broken("its queue"))?;
+        Ok(number)
+    }
+
+    fn leave(&self, number: u64) -> Stage {
+        let mut progress = lock(&self.progress);
+        if progress.running == Some(number) {
+            progress.hung = true;
+            return Stage::Running;
+        }
+        if number > progress.started {
+            progress.abandoned.push(number);
+        }
+        Stage::Queued
+    }
+
+    fn timeout(&self, what: &str, deadline: Duration, stage: Stage) -> Error {
+        let waited = match stage {
+            Stage::Running => "did not come back",
+            Stage::Queued => "did not get its turn behind other calls",
+        };
+        let message = format!("{}: {what} {waited} within {} ms", self.subject, deadline.as_millis());
+        Error::new(Code::Pkcs11Timeout, message).with_hint(
+            "check that the device answers (its own tools, the kernel log); a token that waits for a touch or \
+             is slow needs a longer `pkcs11.signTimeoutMs`",
+        )
+    }
+
+    fn hung(&self) -> Error {
+        let message =
+            format!("{}: an earlier call has not come back, nothing more is sent to it", self.subject);
+        Error::new(Code::Pkcs11Hung, message).with_hint(
+            "the device or its driver is stuck; it is used again by itself once that call returns, otherwise \
+             reset the device or restart the process",
+        )
+    }
+
+    fn broken(&self, what: &str) -> Error {
+        Error::new(Code::Internal, format!("{}: {what} ended without an answer", self.subject))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Queued,
+    Running,
+}
+
+fn begin(progress: &Mutex<Progress>, number: u64) -> bool {
+    let mut progress = lock(progress);
+    progress.started = number;
+    if let Some(at) = progress.abandoned.iter().position(|abandoned| *abandoned == number) {
+        progress.abandoned.swap_remove(at);
+        return false;
+    }
+    progress.running = Some(number);
+    true
+}
+
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(10);
+
+    fn counter() -> Worker<u32> {
+        Worker::spawn("test", "token `t`".into(), 0).unwrap()
+    }
+
+    fn count(worker: &Worker<u32>, deadline: Duration) -> Result<u32> {
+        worker.call("a signature", deadline, |state| {
+            *state += 1;
+            Ok(*state)
+        })
+    }
+
+    #[test]
+    fn a_stuck_call_times_out_then_fails_fast_then_recovers() {
+        let worker = counter();
+        let (release, stuck) = sync_channel::<()>(0);
+        let error = worker
+            .call("a signature", SHORT, move |_| {
+                let _ = stuck.recv();
+                Ok(())
+            })
+            .unwrap_err();
+        assert_eq!(error.code(), Code::Pkcs11Timeout);
+        assert!(error.message().contains("token `t`: a signature did not come back within 50 ms"), "{error}");
+        // Refused without waiting: the deadline here would fail the test run.
+        let refused = count(&worker, Duration::from_hours(1)).unwrap_err();
+        assert_eq!(refused.code(), Code::Pkcs11Hung);
+        release.send(()).unwrap();
+        let recovered = (0..100).find_map(|_| {
+            thread::sleep(Duration::from_millis(10));
+            count(&worker, LONG).ok()
+        });
+        assert_eq!(recovered, Some(1), "only the call after the recovery ran");
+    }
+
+    #[test]
+    fn a_caller_that_leaves_the_queue_takes_its_job_along_and_does_not_mark_it_hung() {
+        let worker = counter();
+        let (release, busy) = sync_channel::<()>(0);
+        worker
+            .post(move |_| {
+                let _ = busy.recv();
+            })
+            .unwrap();
+        let error = count(&worker, SHORT).unwrap_err();
+        assert!(error.message().contains("did not get its turn"), "{error}");
+        release.send(()).unwrap();
+        assert_eq!(count(&worker, LONG).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_panic_is_an_answer_and_the_thread_goes_on() {
+        let worker = counter();
+        let error = worker.call("a signature", LONG, |_| -> Result<()> { panic!("on purpose") }).unwrap_err();
+        assert_eq!(error.code(), Code::Internal);
+        assert_eq!(count(&worker, LONG).unwrap(), 1);
+    }
+}

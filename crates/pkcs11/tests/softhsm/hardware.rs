@@ -1,0 +1,180 @@
+//! What SoftHSM never does and devices do: locked PINs, missing mechanisms, lost sessions. Through the shim, which
+//! is SoftHSM with a script (`tests/shim/lib.rs`).
+
+use std::env;
+use std::fs;
+
+use refresh_session_core::{Code, Secret, SignatureScheme, Signer as _};
+use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, close_all};
+
+use crate::support::{Fixture, P256, PIN, RSA, isolated, signer};
+
+const ECDSA: &str = "refuse=1041";
+const RSA_PKCS: &str = "refuse=1";
+const RSA_PSS: &str = "refuse=d";
+const SHA256_RSA_PSS: &str = "refuse=43";
+
+fn two_keys(fixture: &Fixture) {
+    fixture.token("gw");
+    fixture.key("gw", "key", "01", P256);
+    fixture.key("gw", "rsa", "02", RSA);
+}
+
+fn config(fixture: &Fixture) -> TokenConfig {
+    let directory = env::current_exe().unwrap().parent().unwrap().join("../examples");
+    let module = directory.join("libpkcs11_shim.so");
+    assert!(module.is_file(), "the shim is missing: run `cargo test`, or `cargo build --examples` first");
+    TokenConfig { module, ..fixture.config("gw") }
+}
+
+fn script(fixture: &Fixture, words: &[&str]) {
+    fs::write(fixture.file("shim"), words.join(" ")).unwrap();
+}
+
+fn sign(signer: &Pkcs11Signer) {
+    signer.sign(signer.schemes()[0], b"message").unwrap();
+}
+
+#[test]
+fn a_pin_in_danger_is_not_sent() {
+    isolated("hardware::a_pin_in_danger_is_not_sent", two_keys, |fixture| {
+        for (flag, code) in [
+            ("locked", Code::Pkcs11PinLocked),
+            ("final-try", Code::Pkcs11PinLocked),
+            ("to-be-changed", Code::Pkcs11PinExpired),
+        ] {
+            // Were it sent, the answer would be another.
+            script(fixture, &[flag, "fail=C_Login:30"]);
+            let error = signer(fixture, &config(fixture), PIN, "key").unwrap_err();
+            assert_eq!(error.code(), code, "{error:?}");
+            assert!(error.message().contains("CKF_USER_PIN_"), "{error}");
+        }
+        script(fixture, &[]);
+        assert!(signer(fixture, &config(fixture), PIN, "key").is_ok());
+    });
+}
+
+#[test]
+fn a_lockout_that_no_flag_announces_stops_the_pin_too() {
+    isolated("hardware::a_lockout_that_no_flag_announces_stops_the_pin_too", two_keys, |fixture| {
+        script(fixture, &["fail=C_Login:a4"]);
+        let attempt = || signer(fixture, &config(fixture), PIN, "key").unwrap_err();
+        let first = attempt();
+        assert!(first.message().contains("CKR_PIN_LOCKED (0xA4)"), "{first}");
+        script(fixture, &[]);
+        let second = attempt();
+        assert!(second.message().contains("not sent again"), "{second}");
+        assert_eq!((first.code(), second.code()), (Code::Pkcs11PinLocked, Code::Pkcs11PinLocked));
+    });
+}
+
+#[test]
+fn a_token_without_login_is_not_logged_in_to() {
+    isolated("hardware::a_token_without_login_is_not_logged_in_to", two_keys, |fixture| {
+        script(fixture, &["no-login", "fail=C_Login:30"]);
+        let token = Token::open(&config(fixture), Some(&Secret::from(PIN))).unwrap();
+        // SoftHSM itself still hides its keys, so "not found" is as far as it goes.
+        let error = token.signer(&ObjectSelector::label("key"), &fixture.public_key("key")).unwrap_err();
+        assert_eq!(error.code(), Code::Pkcs11KeyNotFound, "{error:?}");
+    });
+}
+
+#[test]
+fn hash_and_sign_stands_in_for_a_missing_raw_mechanism() {
+    isolated("hardware::hash_and_sign_stands_in_for_a_missing_raw_mechanism", two_keys, |fixture| {
+        script(fixture, &[RSA_PKCS, RSA_PSS]);
+        let rsa = signer(fixture, &config(fixture), PIN, "rsa").unwrap();
+        assert_eq!(rsa.schemes().len(), 6);
+        for scheme in rsa.schemes() {
+            let signature = rsa.sign(*scheme, b"message").unwrap();
+            assert!(fixture.public_key("rsa").verifies(*scheme, b"message", &signature), "{scheme}");
+        }
+        // What worked last is where it begins, not all there is.
+        script(fixture, &["refuse=40", "refuse=41", "refuse=42", "refuse=43", "refuse=44", "refuse=45"]);
+        for scheme in rsa.schemes() {
+            rsa.sign(*scheme, b"message").unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_token_without_pss_still_does_tls_1_2() {
+    isolated("hardware::a_token_without_pss_still_does_tls_1_2", two_keys, |fixture| {
+        script(fixture, &[RSA_PSS, SHA256_RSA_PSS]);
+        let rsa = signer(fixture, &config(fixture), PIN, "rsa").unwrap();
+        assert_eq!(rsa.schemes().first(), Some(&SignatureScheme::RsaPkcs1Sha256));
+        assert_eq!(rsa.schemes().len(), 3);
+        sign(&rsa);
+
+        script(fixture, &[ECDSA]);
+        let error = signer(fixture, &config(fixture), PIN, "key").unwrap_err();
+        assert_eq!(error.code(), Code::Pkcs11Mechanism, "{error:?}");
+        for part in
+            ["ecdsa_secp256r1_sha256", "C_SignInit returned CKR_MECHANISM_INVALID (0x70)", "token `gw`"]
+        {
+            assert!(error.message().contains(part), "{error}");
+        }
+    });
+}
+
+#[test]
+fn signatures_that_come_as_der_are_accepted() {
+    isolated("hardware::signatures_that_come_as_der_are_accepted", two_keys, |fixture| {
+        script(fixture, &["der"]);
+        let signer = signer(fixture, &config(fixture), PIN, "key").unwrap();
+        for _ in 0..500 {
+            sign(&signer);
+        }
+    });
+}
+
+#[test]
+fn what_is_lost_is_renewed_once() {
+    isolated("hardware::what_is_lost_is_renewed_once", two_keys, |fixture| {
+        let signer = signer(fixture, &config(fixture), PIN, "key").unwrap();
+        for lost in [
+            "fail-once=C_SignInit:b3",  // SESSION_HANDLE_INVALID
+            "fail-once=C_SignInit:90",  // OPERATION_ACTIVE
+            "fail-once=C_SignInit:60",  // KEY_HANDLE_INVALID
+            "fail-once=C_SignInit:82",  // OBJECT_HANDLE_INVALID
+            "fail-once=C_SignInit:101", // USER_NOT_LOGGED_IN
+            "fail-once=C_Sign:30",      // DEVICE_ERROR
+            "fail-once=C_Sign:32",      // DEVICE_REMOVED
+            "fail-once=C_Sign:5",       // GENERAL_ERROR
+            "fail-once=C_Sign:b0",      // SESSION_CLOSED
+            "fail-once=C_Sign:190",     // CRYPTOKI_NOT_INITIALIZED
+        ] {
+            script(fixture, &[lost]);
+            sign(&signer);
+            script(fixture, &[]);
+            sign(&signer);
+        }
+        close_all();
+        script(fixture, &["fail-once=C_OpenSession:b1"]); // SESSION_COUNT
+        sign(&signer);
+    });
+}
+
+#[test]
+fn what_stays_broken_is_reported_by_name_and_used_again_when_it_works() {
+    isolated(
+        "hardware::what_stays_broken_is_reported_by_name_and_used_again_when_it_works",
+        two_keys,
+        |fixture| {
+            let signer = signer(fixture, &config(fixture), PIN, "key").unwrap();
+            for (word, text) in [
+                ("fail=C_Sign:30", "C_Sign returned CKR_DEVICE_ERROR (0x30)"),
+                ("fail=C_Sign:80000123", "C_Sign returned the vendor's own code 0x80000123"),
+                ("fail=C_SignInit:101", "C_SignInit returned CKR_USER_NOT_LOGGED_IN (0x101)"),
+                ("fail=C_SignInit:190", "C_SignInit returned CKR_CRYPTOKI_NOT_INITIALIZED (0x190)"),
+            ] {
+                script(fixture, &[word]);
+                let error = signer.sign(signer.schemes()[0], b"message").unwrap_err();
+                assert_eq!(error.code(), Code::Pkcs11Call, "{error:?}");
+                assert!(error.message().contains(text) && error.message().contains("token `gw`"), "{error}");
+                script(fixture, &[]);
+                sign(&signer);
+            }
+        },
+    );
+}

@@ -1,0 +1,16 @@
+//! The crate against SoftHSM: real tokens, real PINs, real signatures.
+//!
+//! Needs `softhsm2-util`, `openssl`, OpenSC (`pkcs11-tool`, `pkcs11-spy.so`) and p11-kit with its server; without them the tests fail rather
+//! than pass for nothing. Linux only: they look into `/proc`.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![allow(clippy::panic, reason = "the same")]
+
+mod hardware;
+mod pins;
+mod recovery;
+mod remote;
+mod search;
+mod signing;
+mod support;

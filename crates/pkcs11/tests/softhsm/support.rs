@@ -1,0 +1,214 @@
+//! A SoftHSM token in a directory of its own, and a process of its own for every test.
+//!
+//! What is tested belongs to the process: `C_Initialize`, logins, the memory of refused PINs. And SoftHSM reads
+//! `SOFTHSM2_CONF` when it is initialised, while setting variables in a running process races with its threads. So
+//! [`isolated`] runs the test binary again for the one test, with the variables set; there the body runs.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use refresh_session_core::{Certificate, PublicKey, Result, Secret};
+use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, TokenSelector};
+
+/// The right PIN. A text that stands out if it shows up where it must not.
+pub(crate) const PIN: &str = "canary-pin-7391";
+
+const DIRECTORY: &str = "REFRESH_SESSION_PKCS11_TEST";
+const SO_PIN: &str = "so-pin-12345678";
+const CHILD_SECONDS: u64 = 60;
+
+/// The kinds of key the tests use, as openssl is told.
+pub(crate) const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+pub(crate) const P384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+pub(crate) const RSA: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+
+/// Prepares tokens with `prepare`, then runs `body` in a process that sees them. `name` is the test's path, as
+/// `cargo test` shows it.
+pub(crate) fn isolated(name: &str, prepare: impl FnOnce(&Fixture), body: impl FnOnce(&Fixture)) {
+    if let Some(directory) = env::var_os(DIRECTORY) {
+        body(&Fixture { directory: directory.into() });
+        return;
+    }
+    let directory =
+        env::temp_dir().join(format!("pkcs11-{}-{}", std::process::id(), name.replace("::", "-")));
+    let fixture = Fixture { directory };
+    fixture.create();
+    prepare(&fixture);
+    let output = fixture.directory.join("output");
+    let log = File::create(&output).unwrap();
+    let mut child = fixture
+        .command(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let status = (0..CHILD_SECONDS * 50).find_map(|_| {
+        thread::sleep(Duration::from_millis(20));
+        child.try_wait().unwrap()
+    });
+    if status.is_none() {
+        child.kill().unwrap();
+    }
+    let shown = fs::read_to_string(&output).unwrap();
+    assert!(status.is_some_and(|status| status.success()), "{name} ended with {status:?}:\n{shown}");
+    assert!(shown.contains("1 passed"), "{name} is not the name of a test:\n{shown}");
+    fs::remove_dir_all(&fixture.directory).unwrap();
+}
+
+/// The directory with everything a test needs.
+pub(crate) struct Fixture {
+    pub(crate) directory: PathBuf,
+}
+
+impl Fixture {
+    /// Makes an initialised token.
+    pub(crate) fn token(&self, label: &str) {
+        self.run(
+            "softhsm2-util",
+            &["--init-token", "--free", "--label", label, "--so-pin", SO_PIN, "--pin", PIN],
+        );
+    }
+
+    /// Makes a key outside, imports it, and keeps its public half and a self-signed certificate as files.
+    pub(crate) fn key(&self, token: &str, label: &str, id: &str, kind: &[&str]) {
+        let key = self.file(&format!("{label}.pem"));
+        let key = key.as_str();
+        self.run("openssl", &[&["genpkey", "-out", key], kind].concat());
+        let public = self.file(&format!("{label}.pub"));
+        self.run("openssl", &["pkey", "-in", key, "-pubout", "-outform", "DER", "-out", &public]);
+        let subject = format!("/CN={label}");
+        let certificate = self.file(&format!("{label}.der"));
+        self.run(
+            "openssl",
+            &[
+                "req",
+                "-x509",
+                "-new",
+                "-key",
+                key,
+                "-subj",
+                &subject,
+                "-outform",
+                "DER",
+                "-out",
+                &certificate,
+            ],
+        );
+        self.run(
+            "softhsm2-util",
+            &["--import", key, "--token", token, "--label", label, "--id", id, "--pin", PIN, "--force"],
+        );
+    }
+
+    /// Writes a certificate file (`<name>.der`) to the token.
+    pub(crate) fn certificate(&self, token: &str, name: &str, label: &str, id: &str) {
+        let der = self.file(&format!("{name}.der"));
+        let module = softhsm();
+        let module = module.to_str().unwrap();
+        let write = ["--write-object", &der, "--type", "cert", "--label", label, "--id", id];
+        let login = ["--module", module, "--token-label", token, "--login", "--pin", PIN];
+        self.run("pkcs11-tool", &[&login[..], &write].concat());
+    }
+
+    /// Runs a tool in the directory; it must succeed.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) {
+        let output = self.command(program).args(arguments).stdin(Stdio::null()).output();
+        let output = output.unwrap_or_else(|error| panic!("{program} is needed for these tests: {error}"));
+        let shown = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {shown}");
+    }
+
+    /// A configuration for a token of SoftHSM by its label.
+    pub(crate) fn config(&self, label: &str) -> TokenConfig {
+        self.config_with(&softhsm(), label)
+    }
+
+    /// The same through the module that counts calls.
+    pub(crate) fn spied(&self, label: &str) -> TokenConfig {
+        self.config_with(&spy(), label)
+    }
+
+    /// How often the counting module saw a function called.
+    pub(crate) fn calls(&self, function: &str) -> usize {
+        let log = fs::read_to_string(self.file("spy")).unwrap();
+        log.lines().filter(|line| line.split_once(": ").is_some_and(|(_, called)| called == function)).count()
+    }
+
+    pub(crate) fn public_key(&self, name: &str) -> PublicKey {
+        PublicKey::from_spki_der(&fs::read(self.file(&format!("{name}.pub"))).unwrap()).unwrap()
+    }
+
+    pub(crate) fn certificate_file(&self, name: &str) -> Certificate {
+        Certificate::from_der(&fs::read(self.file(&format!("{name}.der"))).unwrap()).unwrap()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.directory.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn config_with(&self, module: &Path, label: &str) -> TokenConfig {
+        assert!(self.directory.is_dir());
+        TokenConfig {
+            token: TokenSelector { label: Some(label.into()), ..TokenSelector::default() },
+            ..TokenConfig::new(module)
+        }
+    }
+
+    fn create(&self) {
+        // Left behind by a test that failed in a process of the same number.
+        let _ = fs::remove_dir_all(&self.directory);
+        fs::create_dir_all(self.directory.join("tokens")).unwrap();
+        let tokens = self.file("tokens");
+        let text =
+            format!("directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n");
+        fs::write(self.directory.join("softhsm2.conf"), text).unwrap();
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.directory)
+            .env(DIRECTORY, &self.directory)
+            .env("SOFTHSM2_CONF", self.file("softhsm2.conf"))
+            .env("RUST_BACKTRACE", "0")
+            .env("P11_KIT_SERVER_ADDRESS", format!("unix:path={}", self.file("p11")))
+            .env("PKCS11SPY", softhsm())
+            .env("PKCS11SPY_OUTPUT", self.file("spy"));
+        command
+    }
+}
+
+/// Opens the token with `pin` and makes a signer for the key with this label.
+pub(crate) fn signer(fixture: &Fixture, config: &TokenConfig, pin: &str, key: &str) -> Result<Pkcs11Signer> {
+    let token = Token::open(config, Some(&Secret::from(pin)))?;
+    token.signer(&ObjectSelector::label(key), &fixture.public_key(key))
+}
+
+/// A message that differs from every other one.
+pub(crate) fn message(number: u32) -> Vec<u8> {
+    format!("message {number}").into_bytes()
+}
+
+pub(crate) fn softhsm() -> PathBuf {
+    installed("softhsm/libsofthsm2.so", "SoftHSM")
+}
+
+pub(crate) fn p11_kit(library: &str) -> PathBuf {
+    installed(library, "p11-kit")
+}
+
+fn spy() -> PathBuf {
+    installed("pkcs11-spy.so", "OpenSC's pkcs11-spy")
+}
+
+fn installed(library: &str, what: &str) -> PathBuf {
+    let triplet = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
+    let roots = ["/usr/lib", &triplet, "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib"];
+    let found = roots.iter().map(|root| Path::new(root).join(library)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{what} is needed for these tests; looked for {library} in {roots:?}"))
+}
