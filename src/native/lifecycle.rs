@@ -13,7 +13,9 @@ static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
 /// Runs once in every environment that loads the addon.
 #[napi(module_exports)]
 pub fn environment_starts(_exports: Object<'_>, env: Env) -> Result<()> {
-    ENVIRONMENTS.fetch_add(1, Ordering::AcqRel);
+    if ENVIRONMENTS.fetch_add(1, Ordering::AcqRel) == 0 {
+        refresh_session_pkcs11::reopen();
+    }
     env.add_env_cleanup_hook((), |()| {
         if ENVIRONMENTS.fetch_sub(1, Ordering::AcqRel) == 1 {
             refresh_session_pkcs11::close_all();

@@ -21,7 +21,6 @@ pub trait Signer: Send + Sync + fmt::Debug {
 
 /// The signature schemes of TLS (RFC 8446, section 4.2.3) that a device key may use here.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
 pub enum SignatureScheme {
     /// ECDSA on P-256 over SHA-256.
     EcdsaP256Sha256,

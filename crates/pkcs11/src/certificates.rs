@@ -70,6 +70,6 @@ fn with_issuers(leaf: Certificate, others: &[Certificate]) -> Vec<Certificate> {
 
 fn refused(code: Code, message: String) -> Error {
     Error::new(code, message).with_param("pkcs11.certificateLabel").with_hint(
-        "correct `pkcs11.certificateLabel` or `pkcs11.certificateId`, or give `certificate` as a file",
+        "Correct `pkcs11.certificateLabel` or `pkcs11.certificateId`, or give `certificate` as a file.",
     )
 }

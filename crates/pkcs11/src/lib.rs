@@ -33,6 +33,9 @@
 //! token that is locked or has one try left is not sent any. Each restart of the process may spend one try: a
 //! service manager should not restart on `ERR_PKCS11_PIN_INCORRECT`.
 //!
+//! **Session.** One for each token, however many use it; closed, and so logged out, when the last of them is gone.
+//! [`close_all`] belongs into the exit hook of the process.
+//!
 //! **Threads.** Each token has one, `pkcs11-<label>`, which makes all its calls; each module one for listing
 //! tokens. None holds up the process's exit. A call that does not come back costs its caller the deadline
 //! (`ERR_PKCS11_TIMEOUT`) and everybody else nothing (`ERR_PKCS11_HUNG`, at once) until it does.
@@ -79,7 +82,7 @@ pub mod uri;
 mod worker;
 
 pub use config::{DEFAULT_SIGN_TIMEOUT, ObjectSelector, TokenConfig, TokenSelector};
-pub use registry::close_all;
+pub use registry::{close_all, reopen};
 pub use signer::Pkcs11Signer;
 pub use token::Token;
 pub use uri::Pkcs11Uri;

@@ -49,7 +49,7 @@ pub(crate) fn canonical(path: &Path) -> Result<PathBuf> {
     let found = fs::canonicalize(path).map_err(|error| {
         Error::new(Code::Pkcs11Module, format!("PKCS#11 module `{shown}` cannot be opened: {error}"))
             .with_param(PARAM)
-            .with_hint("install the module's package or correct `pkcs11.library`")
+            .with_hint("Install the module's package or correct `pkcs11.library`.")
     })?;
     if !found.is_file() {
         return Err(Error::invalid_option(PARAM, format!("names `{shown}`, which is not a file")));
@@ -145,7 +145,7 @@ fn refused(path: &Path, what: &str) -> Error {
         .with_param("pkcs11.library")
         .with_hint(
             "`pkcs11.library` must name the module's shared library, built for this processor and C library; \
-             `ldd` shows what it is missing",
+             `ldd` shows what it is missing.",
         )
 }
 

@@ -107,7 +107,7 @@ impl PinMemory {
 pub(crate) fn required(subject: &str) -> Error {
     Error::new(Code::Pkcs11PinRequired, format!("PKCS#11 {subject}: it needs a PIN and none was given"))
         .with_param(PARAM)
-        .with_hint("give it as `pkcs11.userPin`, or as `pin-source` of a `pkcs11:` URI")
+        .with_hint("Give it as `pkcs11.userPin`, or as `pin-source` of a `pkcs11:` URI.")
 }
 
 /// The first time the token says no to this value.
@@ -115,9 +115,9 @@ pub(crate) fn incorrect(subject: &str, answer: &str) -> Error {
     Error::new(Code::Pkcs11PinIncorrect, format!("PKCS#11 {subject} refused the PIN: {answer}"))
         .with_param(PARAM)
         .with_hint(
-            "this value is not sent again by this process, so that it cannot lock the token; check the PIN with \
+            "This value is not sent again by this process, so that it cannot lock the token; check the PIN with \
              `pkcs11-tool --module <library> --token-label <label> --login --test` (a wrong one counts there \
-             too), correct `pkcs11.userPin` and restart the process",
+             too), correct `pkcs11.userPin` and restart the process.",
         )
 }
 
@@ -126,8 +126,8 @@ pub(crate) fn locked(subject: &str, found: &str) -> Error {
     Error::new(Code::Pkcs11PinLocked, format!("PKCS#11 {subject}: the PIN is locked ({found})"))
         .with_param(PARAM)
         .with_hint(
-            "unlock it with the security officer's PIN or the vendor's tool (a TPM in lockout: \
-             `tpm2_dictionarylockout -c`), then restart the process",
+            "Unlock it with the security officer's PIN or the vendor's tool (a TPM in lockout: \
+             `tpm2_dictionarylockout -c`), then restart the process.",
         )
 }
 
@@ -137,8 +137,8 @@ pub(crate) fn final_try(subject: &str) -> Error {
         "PKCS#11 {subject}: one try is left before its PIN is locked (CKF_USER_PIN_FINAL_TRY), and it was not used"
     );
     Error::new(Code::Pkcs11PinLocked, message).with_param(PARAM).with_hint(
-        "log in once by hand with the right PIN, for example `pkcs11-tool --module <library> --token-label \
-         <label> --login --test`: a good login restores the tries",
+        "Log in once by hand with the right PIN, for example `pkcs11-tool --module <library> --token-label \
+         <label> --login --test`: a good login restores the tries.",
     )
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn expired(subject: &str, found: &str) -> Error {
         format!("PKCS#11 {subject}: the PIN must be changed before use ({found})"),
     )
     .with_param(PARAM)
-    .with_hint("change it with `pkcs11-tool --module <library> --token-label <label> --login --change-pin`")
+    .with_hint("Change it with `pkcs11-tool --module <library> --token-label <label> --login --change-pin`.")
 }
 
 /// The token reads PINs from its own key pad.
@@ -157,7 +157,7 @@ pub(crate) fn pad_only(subject: &str) -> Error {
     let message = format!("PKCS#11 {subject}: it takes its PIN from a key pad, which is not supported");
     Error::new(Code::Pkcs11PinRequired, message)
         .with_param(PARAM)
-        .with_hint("give a PIN as `pkcs11.userPin` if the token takes one from software as well")
+        .with_hint("Give a PIN as `pkcs11.userPin` if the token takes one from software as well.")
 }
 
 fn not_retried(subject: &str) -> Error {
@@ -165,7 +165,7 @@ fn not_retried(subject: &str) -> Error {
         "PKCS#11 {subject}: it refused this PIN before; the PIN was not sent again, so that it cannot lock the token"
     );
     Error::new(Code::Pkcs11PinNotRetried, message).with_param(PARAM).with_hint(
-        "correct `pkcs11.userPin`; if this PIN has become the right one since, restart the process",
+        "Correct `pkcs11.userPin`; if this PIN has become the right one since, restart the process.",
     )
 }
 
@@ -174,7 +174,7 @@ fn still_locked(subject: &str) -> Error {
         format!("PKCS#11 {subject}: it was found locked with this PIN before; the PIN was not sent again");
     Error::new(Code::Pkcs11PinLocked, message)
         .with_param(PARAM)
-        .with_hint("unlock the token, then restart the process")
+        .with_hint("Unlock the token, then restart the process.")
 }
 
 fn mismatch(subject: &str) -> Error {
@@ -182,8 +182,8 @@ fn mismatch(subject: &str) -> Error {
         "PKCS#11 {subject}: it accepted another PIN in this process; the one given here was not sent"
     );
     Error::new(Code::Pkcs11PinMismatch, message).with_param(PARAM).with_hint(
-        "use the same PIN wherever this process opens the token; if it was changed on the token, restart the \
-         process",
+        "Use the same PIN wherever this process opens the token; if it was changed on the token, restart the \
+         process.",
     )
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::library;
 use crate::module::Module;
 use crate::slots::{self, Seen, TokenIdentity};
 use crate::token_state::TokenState;
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 
 /// How long [`close_all`] holds up the end of the process.
 const CLOSE_BUDGET: Duration = Duration::from_secs(1);
@@ -24,38 +25,86 @@ const CLOSE_BUDGET: Duration = Duration::from_secs(1);
 /// The thread of one token.
 pub(crate) type TokenThread = Worker<TokenState>;
 
+/// The thread of one token and how many use it.
+struct TokenEntry {
+    thread: TokenThread,
+    users: AtomicUsize,
+}
+
+/// One who uses a token. When the last one goes, the token's session is closed: a token logged in for nobody is one
+/// that anybody in the process may use.
+pub(crate) struct TokenUser(&'static TokenEntry);
+
+impl TokenUser {
+    fn new(entry: &'static TokenEntry) -> Self {
+        entry.users.fetch_add(1, Ordering::AcqRel);
+        Self(entry)
+    }
+
+    pub(crate) fn thread(&self) -> &'static TokenThread {
+        &self.0.thread
+    }
+}
+
+impl Clone for TokenUser {
+    fn clone(&self) -> Self {
+        Self::new(self.0)
+    }
+}
+
+impl Drop for TokenUser {
+    fn drop(&mut self) {
+        let entry = self.0;
+        if entry.users.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        // A hung token refuses: there is nothing to close it with.
+        let _ = entry.thread.post(move |state| {
+            // Somebody may have come while this waited in the queue.
+            if entry.users.load(Ordering::Acquire) == 0 {
+                state.close();
+            }
+        });
+    }
+}
+
 static MODULES: Mutex<BTreeMap<PathBuf, &'static ModuleEntry>> = Mutex::new(BTreeMap::new());
 
 /// A module, the thread that loads it and lists its tokens, and the tokens in use.
 pub(crate) struct ModuleEntry {
     module: &'static Module,
     worker: Worker<()>,
-    tokens: Mutex<BTreeMap<TokenIdentity, &'static TokenThread>>,
+    tokens: Mutex<BTreeMap<TokenIdentity, &'static TokenEntry>>,
 }
 
-/// Closes every PKCS#11 session of this process; for its exit hook.
+/// Closes every PKCS#11 session of this process and takes no more requests; for its exit hook.
 ///
-/// A TPM without a resource manager keeps the sessions of ended processes and runs out after three. Returns after
-/// about a second at most; a token that hangs is left alone. Modules stay initialised: they may be in use by
-/// others, and finalising one from an exit hook is where many crash. Afterwards everything can be used as before,
-/// at the price of a new session and login.
+/// A TPM without a resource manager keeps the sessions of ended processes and runs out after three. And a module that
+/// is still called while the C library runs its destructors crashes: so calls under way are waited for, about a second
+/// at most, and later ones are refused until [`reopen`]. A token that hangs is left alone. Modules stay initialised:
+/// they may be in use by others, and finalising one from an exit hook is where many crash.
 pub fn close_all() {
-    let tokens: Vec<&TokenThread> = lock(&MODULES)
-        .values()
-        .flat_map(|entry| lock(&entry.tokens).values().copied().collect::<Vec<_>>())
-        .collect();
+    worker::shut_gate();
     let pending = Arc::new((Mutex::new(0_usize), Condvar::new()));
-    for token in tokens {
-        *lock(&pending.0) += 1;
-        let done = Done(Arc::clone(&pending));
-        // A hung token refuses, which drops `done` and with it the count.
-        let _ = token.post(move |state| {
-            state.close();
-            drop(done);
-        });
+    for entry in lock(&MODULES).values() {
+        let done = Done::new(&pending);
+        // A hung worker refuses, which drops `done` and with it the count.
+        let _ = entry.worker.post_last(move |()| drop(done));
+        for token in lock(&entry.tokens).values() {
+            let done = Done::new(&pending);
+            let _ = token.thread.post_last(move |state| {
+                state.close();
+                drop(done);
+            });
+        }
     }
     let (count, changed) = &*pending;
     let _ = changed.wait_timeout_while(lock(count), CLOSE_BUDGET, |count| *count > 0);
+}
+
+/// Takes requests again after [`close_all`]: the process goes on after all. They cost a new session and login.
+pub fn reopen() {
+    worker::open_gate();
 }
 
 /// The module at `path`, new or known. Loads nothing yet.
@@ -79,19 +128,20 @@ impl ModuleEntry {
         &self,
         selector: &TokenSelector,
         deadline: Duration,
-    ) -> Result<(TokenIdentity, &'static TokenThread)> {
+    ) -> Result<(TokenIdentity, TokenUser)> {
         let module = self.module;
         let seen = self.worker.call("listing the tokens", deadline, move |()| list(module))?;
         let identity = seen.select(module, selector)?;
         let mut tokens = lock(&self.tokens);
-        if let Some(thread) = tokens.get(&identity) {
-            return Ok((identity, thread));
+        if let Some(entry) = tokens.get(&identity) {
+            return Ok((identity, TokenUser::new(entry)));
         }
         let state = TokenState::new(module, identity.clone());
         let thread = Worker::spawn(&thread_name(&identity), format!("PKCS#11 {identity}"), state)?;
-        let thread: &'static TokenThread = Box::leak(Box::new(thread));
-        tokens.insert(identity.clone(), thread);
-        Ok((identity, thread))
+        let entry: &'static TokenEntry =
+            Box::leak(Box::new(TokenEntry { thread, users: AtomicUsize::new(0) }));
+        tokens.insert(identity.clone(), entry);
+        Ok((identity, TokenUser::new(entry)))
     }
 }
 
@@ -121,6 +171,13 @@ fn thread_name(identity: &TokenIdentity) -> String {
 
 /// Counts itself down, also when the job it belongs to is refused or panics.
 struct Done(Arc<(Mutex<usize>, Condvar)>);
+
+impl Done {
+    fn new(pending: &Arc<(Mutex<usize>, Condvar)>) -> Self {
+        *lock(&pending.0) += 1;
+        Self(Arc::clone(pending))
+    }
+}
 
 impl Drop for Done {
     fn drop(&mut self) {

@@ -8,6 +8,7 @@ use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::RawAuthPin;
 use cryptoki_sys as sys;
+use refresh_session_core::{PublicKey, SignatureScheme};
 
 use crate::config::ObjectSelector;
 use crate::failure::Failure;
@@ -28,9 +29,17 @@ pub(crate) struct TokenSession {
     pub(crate) handle: Session,
     pub(crate) generation: u64,
     pub(crate) keys: HashMap<ObjectSelector, ObjectHandle>,
+    pub(crate) proofs: HashMap<ObjectSelector, Proof>,
     pub(crate) logged_in: bool,
     login_required: bool,
     slot: Slot,
+}
+
+/// That a key made a test signature which verified, so that whoever opens it next need not ask for another.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) expected: PublicKey,
+    pub(crate) schemes: Vec<SignatureScheme>,
 }
 
 impl TokenSession {
@@ -46,6 +55,7 @@ impl TokenSession {
             handle: lease.context().open_ro_session_no_drop(slot)?,
             generation: lease.generation(),
             keys: HashMap::new(),
+            proofs: HashMap::new(),
             logged_in: false,
             login_required,
             slot,

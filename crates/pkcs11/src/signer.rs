@@ -9,6 +9,7 @@ use refresh_session_core::{Code, Error, KeyKind, PublicKey, Result, SignatureSch
 use crate::config::ObjectSelector;
 use crate::failure::Failure;
 use crate::mechanism::family;
+use crate::session::Proof;
 use crate::token::TokenAccess;
 use crate::token_state::Access;
 use crate::{der, objects};
@@ -35,8 +36,13 @@ impl Pkcs11Signer {
             return Err(Error::new(Code::UnsupportedKey, message));
         }
         let mut signer = Self { access, key: Arc::new(key), expected, schemes };
+        if let Some(proof) = signer.proof()? {
+            signer.schemes = proof.schemes;
+            return Ok(signer);
+        }
         let shown = signer.compare_public_halves()?;
         signer.self_test(shown.as_ref())?;
+        signer.remember_proof()?;
         Ok(signer)
     }
 
@@ -46,13 +52,39 @@ impl Pkcs11Signer {
         &self.expected
     }
 
+    /// What an earlier test signature of this key showed, while the token's session has lasted.
+    fn proof(&self) -> Result<Option<Proof>> {
+        let (selector, expected) = (Arc::clone(&self.key), self.expected.clone());
+        self.on_token("finding the key", move |access| {
+            Ok(access.session.proofs.get(&*selector).filter(|proof| proof.expected == expected).cloned())
+        })
+    }
+
+    fn remember_proof(&self) -> Result<()> {
+        let proof = Proof { expected: self.expected.clone(), schemes: self.schemes.clone() };
+        let selector = (*self.key).clone();
+        self.on_token("finding the key", move |access| {
+            access.session.proofs.insert(selector.clone(), proof.clone());
+            Ok(())
+        })
+    }
+
+    /// Runs `request` on the token's thread, as whoever opened it.
+    fn on_token<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        request: impl Fn(&mut Access<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let credential = self.access.credential.clone();
+        self.access
+            .thread()
+            .call(what, self.access.deadline, move |state| state.run(credential.as_deref(), request))
+    }
+
     /// Refuses a key that visibly is another one, before anything is signed with it.
     fn compare_public_halves(&self) -> Result<Option<PublicKey>> {
-        let (credential, selector) = (self.access.credential.clone(), Arc::clone(&self.key));
-        let (kind, shown) =
-            self.access.thread.call("finding the key", self.access.deadline, move |state| {
-                state.run(credential.as_deref(), |access| look(access, &selector))
-            })?;
+        let selector = Arc::clone(&self.key);
+        let (kind, shown) = self.on_token("finding the key", move |access| look(access, &selector))?;
         if let Some(kind) = kind.filter(|kind| Some(*kind) != key_type(self.expected.kind())) {
             let what = format!("is of type {kind}");
             return Err(self.mismatch(&what, shown.as_ref()));
@@ -87,14 +119,12 @@ impl Pkcs11Signer {
         message: &[u8],
         blame: impl FnOnce(&str) -> Error,
     ) -> Result<Vec<u8>> {
-        let (credential, selector) = (self.access.credential.clone(), Arc::clone(&self.key));
+        let selector = Arc::clone(&self.key);
         let digest = scheme.hash().digest(message);
         let owned = message.to_vec();
-        let raw = self.access.thread.call("a signature", self.access.deadline, move |state| {
-            state.run(credential.as_deref(), |access| {
-                let key = access.private_key(&selector)?;
-                access.sign(key, scheme, &owned, &digest)
-            })
+        let raw = self.on_token("a signature", move |access| {
+            let key = access.private_key(&selector)?;
+            access.sign(key, scheme, &owned, &digest)
         })?;
         let length = raw.len();
         let signature = match self.expected.kind().ecdsa_scalar_len() {
@@ -122,7 +152,7 @@ impl Pkcs11Signer {
             self.access.subject, self.key
         );
         Error::new(Code::Pkcs11Mechanism, message)
-            .with_hint("the module makes wrong signatures; update it or the device's firmware")
+            .with_hint("The module makes wrong signatures; update it or the device's firmware.")
     }
 
     fn blame_change(&self, what: &str) -> Error {
@@ -135,7 +165,7 @@ impl Pkcs11Signer {
             self.expected.fingerprint(),
         );
         Error::new(Code::Pkcs11KeyMismatch, message).with_param("pkcs11.privateKeyLabel").with_hint(
-            "the key was replaced or the token exchanged since: open it anew with the new certificate",
+            "The key was replaced or the token exchanged since: open it anew with the new certificate.",
         )
     }
 
@@ -153,7 +183,7 @@ impl Pkcs11Signer {
         );
         Error::new(Code::Pkcs11KeyMismatch, message)
             .with_param("pkcs11.privateKeyLabel")
-            .with_hint("select the key that the certificate was made for, or use that key's certificate")
+            .with_hint("Select the key that the certificate was made for, or use that key's certificate.")
     }
 }
 

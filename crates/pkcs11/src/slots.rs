@@ -151,18 +151,18 @@ impl Seen {
             return error.with_hint(
                 "SoftHSM shows no initialised token when it reads another configuration than the one the token \
                  was made with: set SOFTHSM2_CONF in the environment of this process before it starts, and check \
-                 that its user may read the token directory",
+                 that its user may read the token directory.",
             );
         }
         error.with_param("pkcs11.tokenLabel").with_hint(
-            "compare with `pkcs11-tool --module <library> --list-token-slots`, run as the user of this process",
+            "Compare with `pkcs11-tool --module <library> --list-token-slots`, run as the user of this process.",
         )
     }
 
     fn ambiguous(&self, subject: &str, what: &str) -> Error {
         Error::new(Code::Pkcs11TokenAmbiguous, self.message(subject, what))
             .with_param("pkcs11.tokenLabel")
-            .with_hint("add `pkcs11.tokenSerial`; no PIN was sent to any of them")
+            .with_hint("Add `pkcs11.tokenSerial`; no PIN was sent to any of them.")
     }
 
     fn message(&self, subject: &str, what: &str) -> String {

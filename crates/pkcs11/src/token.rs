@@ -9,10 +9,11 @@ use refresh_session_core::{Certificate, PublicKey, Result, Secret};
 use crate::certificates;
 use crate::config::{ObjectSelector, TokenConfig};
 use crate::pin::Credential;
-use crate::registry::{self, TokenThread};
+use crate::registry::{self, TokenThread, TokenUser};
 use crate::signer::Pkcs11Signer;
 
-/// One token, opened with one PIN or none. Cheap to clone; all of them share the token's one session.
+/// One token, opened with one PIN or none. Cheap to clone; all of them share the token's one session, which is closed
+/// when the last of them, and of the signers they made, is gone.
 ///
 /// Every method blocks, each of its waits at most [`TokenConfig::sign_timeout`]: call them where blocking is
 /// allowed.
@@ -26,11 +27,17 @@ pub struct Token {
 /// What it takes to send a request to the token.
 #[derive(Clone)]
 pub(crate) struct TokenAccess {
-    pub(crate) thread: &'static TokenThread,
+    user: TokenUser,
     pub(crate) credential: Option<Arc<Credential>>,
     pub(crate) deadline: Duration,
     /// ``token `gw` ``.
     pub(crate) subject: String,
+}
+
+impl TokenAccess {
+    pub(crate) fn thread(&self) -> &'static TokenThread {
+        self.user.thread()
+    }
 }
 
 impl Token {
@@ -51,11 +58,11 @@ impl Token {
     pub fn open(config: &TokenConfig, pin: Option<&Secret>) -> Result<Self> {
         let credential = pin.map(Credential::new).transpose()?.map(Arc::new);
         let deadline = config.sign_timeout;
-        let (identity, thread) = registry::module(&config.module)?.token(&config.token, deadline)?;
+        let (identity, user) = registry::module(&config.module)?.token(&config.token, deadline)?;
         let checked = credential.clone();
-        thread.call("opening it", deadline, move |state| state.admit(checked.as_deref()))?;
+        user.thread().call("opening it", deadline, move |state| state.admit(checked.as_deref()))?;
         Ok(Self {
-            access: TokenAccess { thread, credential, deadline, subject: identity.to_string() },
+            access: TokenAccess { user, credential, deadline, subject: identity.to_string() },
             key: config.key.clone(),
             certificate: config.certificate.clone(),
         })
@@ -87,7 +94,7 @@ impl Token {
     pub fn certificates(&self, selector: &ObjectSelector) -> Result<Vec<Certificate>> {
         let selector = selector.or(&self.certificate).or(&self.key).clone();
         let credential = self.access.credential.clone();
-        self.access.thread.call("reading the certificate", self.access.deadline, move |state| {
+        self.access.thread().call("reading the certificate", self.access.deadline, move |state| {
             state.run(credential.as_deref(), |access| certificates::chain(access, &selector))
         })
     }

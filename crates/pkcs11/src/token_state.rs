@@ -161,6 +161,7 @@ impl TokenState {
         if let Some(session) = &mut self.session {
             session.logged_in = false;
             session.keys.clear();
+            session.proofs.clear();
         }
     }
 
@@ -233,7 +234,7 @@ impl Access<'_> {
         );
         Err(Error::new(Code::Pkcs11Mechanism, message)
             .with_hint(
-                "check the key's CKA_SIGN and CKA_ALLOWED_MECHANISMS, and the token's list of mechanisms",
+                "Check the key's CKA_SIGN and CKA_ALLOWED_MECHANISMS, and the token's list of mechanisms.",
             )
             .into())
     }
@@ -248,12 +249,12 @@ impl Access<'_> {
                 format!("PKCS#11 {subject} has no private key with {selector}; private keys seen: {seen}");
             return Ok(Error::new(Code::Pkcs11KeyNotFound, message)
                 .with_param("pkcs11.privateKeyLabel")
-                .with_hint("correct `pkcs11.privateKeyLabel` or `pkcs11.privateKeyId`"));
+                .with_hint("Correct `pkcs11.privateKeyLabel` or `pkcs11.privateKeyId`."));
         }
         let seen = objects::listed(session, found);
         let message = format!("PKCS#11 {subject} has {} private keys with {selector}: {seen}", found.len());
         Ok(Error::new(Code::Pkcs11KeyAmbiguous, message)
             .with_param("pkcs11.privateKeyLabel")
-            .with_hint("select one by `pkcs11.privateKeyId`, with the label or without"))
+            .with_hint("Select one by `pkcs11.privateKeyId`, with the label or without."))
     }
 }

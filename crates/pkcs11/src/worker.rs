@@ -8,6 +8,7 @@
 //! The threads are never joined and hold up no exit of the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,6 +18,20 @@ use refresh_session_core::{Code, Error, Result};
 
 /// Virtual memory only. Modules bring OpenSSL, XML parsers and gRPC along; the default 2 MiB is for whole programs.
 const STACK_BYTES: usize = 1 << 20;
+
+/// Whether workers take no more jobs.
+static GATE_SHUT: AtomicBool = AtomicBool::new(false);
+
+/// From here on every worker refuses jobs. A module that is called while the C library tears the process down meets
+/// its own destructors half-way, and crashes.
+pub(crate) fn shut_gate() {
+    GATE_SHUT.store(true, Ordering::Release);
+}
+
+/// Workers take jobs again.
+pub(crate) fn open_gate() {
+    GATE_SHUT.store(false, Ordering::Release);
+}
 
 /// The sending side of the thread; `S` lives on the other.
 pub(crate) struct Worker<S> {
@@ -95,8 +110,16 @@ impl<S: Send + 'static> Worker<S> {
         }
     }
 
-    /// Queues `job` without waiting. Refused when the worker is hung.
+    /// Queues `job` without waiting. Refused when the worker is hung and while the [gate](shut_gate) is shut.
     pub(crate) fn post(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
+        if GATE_SHUT.load(Ordering::Acquire) {
+            return Err(Error::new(Code::Closed, format!("{}: the process is ending", self.subject)));
+        }
+        self.post_last(job)
+    }
+
+    /// Queues `job` even while the gate is shut: for what must be done before the process ends.
+    pub(crate) fn post_last(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
         let mut progress = lock(&self.progress);
         if progress.hung {
             return Err(self.hung());
@@ -126,8 +149,8 @@ impl<S: Send + 'static> Worker<S> {
         };
         let message = format!("{}: {what} {waited} within {} ms", self.subject, deadline.as_millis());
         Error::new(Code::Pkcs11Timeout, message).with_hint(
-            "check that the device answers (its own tools, the kernel log); a token that waits for a touch or \
-             is slow needs a longer `pkcs11.signTimeoutMs`",
+            "Check that the device answers (its own tools, the kernel log); a token that waits for a touch or \
+             is slow needs a longer `pkcs11.signTimeoutMs`.",
         )
     }
 
@@ -135,8 +158,8 @@ impl<S: Send + 'static> Worker<S> {
         let message =
             format!("{}: an earlier call has not come back, nothing more is sent to it", self.subject);
         Error::new(Code::Pkcs11Hung, message).with_hint(
-            "the device or its driver is stuck; it is used again by itself once that call returns, otherwise \
-             reset the device or restart the process",
+            "The device or its driver is stuck; it is used again by itself once that call returns, otherwise \
+             reset the device or restart the process.",
         )
     }
 

@@ -118,7 +118,8 @@ impl Bed {
             fetches: AtomicU32::new(0),
             closes: AtomicU32::new(0),
         });
-        let session = Session::new(Box::new(Shared(source.clone())), clock.clone(), Schedule::new(None), LIMIT);
+        let session =
+            Session::new(Box::new(Shared(source.clone())), clock.clone(), Schedule::new(None), LIMIT);
         Self { session, source, clock }
     }
 

@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 
 use refresh_session_core::{Code, Secret, SignatureScheme, Signer as _};
-use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, close_all};
+use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, close_all, reopen};
 
 use crate::support::{Fixture, P256, PIN, RSA, isolated, signer};
 
@@ -150,6 +150,7 @@ fn what_is_lost_is_renewed_once() {
             sign(&signer);
         }
         close_all();
+        reopen();
         script(fixture, &["fail-once=C_OpenSession:b1"]); // SESSION_COUNT
         sign(&signer);
     });

@@ -4,7 +4,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use refresh_session_core::{Code, Signer as _};
-use refresh_session_pkcs11::{Pkcs11Signer, close_all};
+use refresh_session_pkcs11::{Pkcs11Signer, close_all, reopen};
 
 use crate::support::{Fixture, P256, PIN, isolated, signer, softhsm};
 
@@ -33,6 +33,9 @@ fn after_close_all_everything_opens_again() {
         let config = fixture.spied("gw");
         let before = signer(fixture, &config, PIN, "key").unwrap();
         close_all();
+        let refused = before.sign(before.schemes()[0], b"late").unwrap_err();
+        assert_eq!(refused.code(), Code::Closed, "the module may be half torn down by now");
+        reopen();
         assert_eq!((fixture.calls("C_CloseSession"), fixture.calls("C_Finalize")), (1, 0));
         sign(&before);
         let after = signer(fixture, &config, PIN, "key").unwrap();
@@ -40,9 +43,34 @@ fn after_close_all_everything_opens_again() {
         assert_eq!((fixture.calls("C_OpenSession"), fixture.calls("C_Login")), (2, 2));
         assert_eq!(signer(fixture, &config, "9999", "key").unwrap_err().code(), Code::Pkcs11PinMismatch);
         close_all();
+        reopen();
         assert_eq!(signer(fixture, &config, "9999", "key").unwrap_err().code(), Code::Pkcs11PinMismatch);
         close_all();
+        reopen();
     });
+}
+
+#[test]
+fn the_session_ends_with_its_last_user_and_a_proved_key_is_not_tested_twice() {
+    isolated(
+        "recovery::the_session_ends_with_its_last_user_and_a_proved_key_is_not_tested_twice",
+        one_key,
+        |fixture| {
+            let config = fixture.spied("gw");
+            let first = signer(fixture, &config, PIN, "key").unwrap();
+            let second = signer(fixture, &config, PIN, "key").unwrap();
+            assert_eq!((fixture.calls("C_Login"), fixture.calls("C_SignInit")), (1, 1));
+            drop(first);
+            sign(&second);
+            assert_eq!(fixture.calls("C_CloseSession"), 0);
+            drop(second);
+            let third = signer(fixture, &config, PIN, "key").unwrap();
+            sign(&third);
+            assert_eq!((fixture.calls("C_CloseSession"), fixture.calls("C_Login")), (1, 2));
+            // One test signature for each of the two sessions, one for each `sign`.
+            assert_eq!(fixture.calls("C_SignInit"), 4);
+        },
+    );
 }
 
 #[test]
@@ -86,6 +114,7 @@ fn a_module_that_is_initialised_already_is_adopted_with_its_login() {
                 Code::Pkcs11PinMismatch
             );
             close_all();
+            reopen();
             // Its session and its login are not ours to end.
             assert!(session.get_session_info().is_ok_and(|info| {
                 matches!(info.session_state(), cryptoki::session::SessionState::RoUser)
@@ -120,6 +149,7 @@ fn a_key_that_was_replaced_signs_nothing_for_the_old_certificate() {
     isolated(name, prepare, |fixture| {
         let signer = signer(fixture, &fixture.config("gw"), PIN, "key").unwrap();
         close_all();
+        reopen();
         let module = softhsm();
         let login = ["--module", module.to_str().unwrap(), "--token-label", "gw", "--login", "--pin", PIN];
         let delete = ["--delete-object", "--type", "privkey", "--id", "01"];

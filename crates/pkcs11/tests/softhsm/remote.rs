@@ -37,6 +37,7 @@ fn a_stopped_token_costs_one_deadline_and_comes_back() {
             assert_eq!(sign(&signer).unwrap_err().code(), Code::Pkcs11Hung);
         }
         refresh_session_pkcs11::close_all();
+        refresh_session_pkcs11::reopen();
 
         server.signal("-CONT");
         let back = (0..100).any(|_| {

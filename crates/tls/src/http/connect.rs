@@ -1,13 +1,15 @@
 //! From a target to an HTTP/1.1 connection over TLS.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use refresh_session_core::{Code, Error, Result};
 use rustls::HandshakeKind;
@@ -23,13 +25,16 @@ use crate::handshake::{HandshakeReport, Phase};
 
 /// An open connection and what is known of it.
 pub(super) struct Connection {
-    pub(super) sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Empty<Bytes>>,
     pub(super) facts: ConnectionFacts,
     pub(super) report: Arc<HandshakeReport>,
     pub(super) requests: u32,
     pub(super) close_after: bool,
-    driver: JoinHandle<()>,
+    driver: Option<Driver>,
 }
+
+/// What moves bytes between the request and the socket.
+type Driver = Pin<Box<http1::Connection<TokioIo<TlsStream<TcpStream>>, Empty<Bytes>>>>;
 
 impl Connection {
     pub(super) async fn open(
@@ -59,16 +64,36 @@ impl Connection {
 
     async fn over(stream: TlsStream<TcpStream>, report: Arc<HandshakeReport>) -> Result<Self> {
         let facts = facts(&stream, &report);
-        let (sender, connection) = handshake(TokioIo::new(stream))
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::new(Code::Protocol, format!("HTTP/1.1 could not start: {error}")))?;
-        // How the connection ended reaches the request that was on it; the driver's own result says nothing more.
-        let driver = tokio::spawn(async move { drop(connection.await) });
+        let driver = Some(Box::pin(connection));
         Ok(Self { sender, facts, report, requests: 0, close_after: false, driver })
     }
 
+    /// Runs `work`, a part of an exchange, while it moves the connection along.
+    ///
+    /// A task of its own would do that too, at the price of two more switches of task for every request. Between
+    /// requests nothing has to move: that the server has closed shows when the next one begins.
+    pub(super) async fn drive<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            // How the connection ended reaches the request that is on it; the driver's own result says nothing more.
+            if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
+                *driver = None;
+            }
+            work.as_mut().poll(context)
+        })
+        .await
+    }
+
     pub(super) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        self.driver.is_some() && !self.sender.is_closed()
+    }
+
+    /// The parts that an exchange borrows side by side.
+    pub(super) fn parts(&mut self) -> (&mut SendRequest<Empty<Bytes>>, &mut Option<Driver>) {
+        (&mut self.sender, &mut self.driver)
     }
 
     pub(super) fn report(&self) -> Arc<HandshakeReport> {
@@ -78,12 +103,6 @@ impl Connection {
     /// The connection, if the last reply left it fit for another request.
     pub(super) fn reusable(self) -> Option<Self> {
         (!self.close_after && self.is_open()).then_some(self)
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 

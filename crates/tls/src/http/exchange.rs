@@ -53,15 +53,16 @@ impl Connection {
         let before_reply = |error| Failure::BeforeReply { error, fresh, certificate_sent };
 
         let message = build(target, request).map_err(Failure::Reply)?;
-        self.sender.ready().await.map_err(before_reply)?;
+        let (sender, driver) = self.parts();
+        Self::drive(driver, sender.ready()).await.map_err(before_reply)?;
         let sent = clock.boot();
-        let reply = self.sender.send_request(message).await.map_err(before_reply)?;
+        let reply = Self::drive(driver, sender.send_request(message)).await.map_err(before_reply)?;
         let received = clock.boot();
 
         let (head, mut incoming) = reply.into_parts();
         self.close_after = says_close(&head);
         let mut body = Zeroizing::new(Vec::with_capacity(4096));
-        while let Some(frame) = incoming.frame().await {
+        while let Some(frame) = Self::drive(self.parts().1, incoming.frame()).await {
             let Ok(data) = frame.map_err(Failure::WithinReply)?.into_data() else { continue };
             if body.len() + data.len() > MAX_BODY_BYTES {
                 self.close_after = true;
