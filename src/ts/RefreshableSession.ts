@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { Engine } from "./engine";
 import { ValidationError } from "./errors";
+import { boolean, type Checks, checked, invalid, quoted } from "./options/check";
 import { providerOf } from "./provider";
 import type {
   AwsCredentialIdentityProvider,
@@ -62,7 +63,7 @@ export class RefreshableSession {
    * @throws the error of the fetch, while the keys held stay; `signal.reason` when it is aborted.
    */
   async refresh(options: RefreshOptions = {}): Promise<void> {
-    const { force = false, signal } = options;
+    const { force = false, signal } = checked<RefreshOptions>(options, refreshChecks);
     signal?.throwIfAborted();
     const fetched = this.#engine.identity(force);
     await (signal === undefined ? fetched : abortable(fetched, signal));
@@ -86,13 +87,22 @@ export class RefreshableSession {
   }
 }
 
-function open(options: SessionOptions): Engine {
+const refreshChecks: Checks<RefreshOptions> = {
+  force: boolean,
+  signal: (value, param) => {
+    if (value instanceof AbortSignal) return value;
+    throw invalid(param, value, "an AbortSignal");
+  },
+};
+
+function open(options: unknown): Engine {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ValidationError({ code: "ERR_INVALID_OPTION", message: "options must be an object", param: "options" });
+    throw invalid("options", options, "an object");
   }
-  const { method, ...rest } = options;
+  // Own properties, read once.
+  const { method, ...rest } = Object.assign(Object.create(null), options);
   if (method === "iot") return Engine.iot(rest);
-  const found = method === undefined ? "missing" : typeof method === "string" ? `"${method}"` : "not a string";
+  const found = method === undefined ? "missing" : typeof method === "string" ? quoted(method) : "not a string";
   throw new ValidationError({
     code: method === undefined ? "ERR_MISSING_OPTION" : "ERR_INVALID_OPTION",
     message: `option \`method\` is ${found}`,

@@ -57,9 +57,8 @@ export class Engine {
     this.#deliverWarnings();
     if (isFailure(result)) throw toError(result, this.#pin?.takeFailure());
     if (result.generation !== this.#copy?.generation && !this.#closed) {
-      const until = new Date(result.expirationMs).toISOString();
-      this.#reporting.logger?.debug(`refresh-session - ${this.method}: keys ${result.accessKeyId} until ${until}`);
       this.#copy = result;
+      logFetch(this.method, result, this.#reporting);
     }
     return result;
   }
@@ -78,21 +77,30 @@ export class Engine {
   }
 }
 
+function logFetch(method: Method, { accessKeyId, expirationMs }: NativeIdentity, { logger }: Reporting): void {
+  const until = new Date(expirationMs).toISOString();
+  guarded(() => logger?.debug(`refresh-session - ${method}: keys ${accessKeyId} until ${until}`));
+}
+
 function deliver(warning: { code: string; message: string }, { logger, onWarning }: Reporting): void {
-  try {
-    logger?.warn(`refresh-session - ${warning.code}: ${warning.message}`);
-    onWarning?.(warning);
-  } catch (failure) {
-    // The user's callback failed: said, but never the end of the process.
-    process.emitWarning(`a warning callback of refresh-session threw: ${failure}`, "RefreshSessionWarning");
-  }
+  guarded(() => logger?.warn(`refresh-session - ${warning.code}: ${warning.message}`));
+  guarded(() => onWarning?.(warning));
   if (logger === undefined && onWarning === undefined) {
     process.emitWarning(warning.message, { type: "RefreshSessionWarning", code: warning.code });
   }
 }
 
-function isFailure(result: unknown): result is NativeError {
-  return (result as Partial<NativeError>).failed === true;
+/** The user's callback may fail: that is said, but it neither fails a fetch nor ends the process. */
+function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (failure) {
+    process.emitWarning(`a callback given to refresh-session threw: ${failure}`, "RefreshSessionWarning");
+  }
+}
+
+function isFailure(result: object): result is NativeError {
+  return Object.hasOwn(result, "failed");
 }
 
 /** What `console.log` shows of credentials: everything but the secrets. */

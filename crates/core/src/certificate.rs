@@ -45,7 +45,7 @@ impl Certificate {
     pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, String> {
         CertificateDer::pem_slice_iter(pem)
             .map(|block| {
-                let der = block.map_err(|error| format!("is not valid PEM: {error}"))?;
+                let der = block.map_err(|_| "is not valid PEM: a block is damaged or does not end")?;
                 Self::from_der(&der)
             })
             .collect()

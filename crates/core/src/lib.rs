@@ -6,6 +6,7 @@
 //! | [`identity`] | AWS credentials, zeroized and redacted |
 //! | [`secret`] | bytes that never print |
 //! | [`time`] | server time and boot time, and the [`Clock`] that gives them |
+//! | [`shown`] | values of options in messages: one line, short, no key in the wrong place |
 //! | [`signer`] | what TLS asks of a private key, wherever it lives |
 //! | [`certificate`] | the facts read from an X.509 certificate |
 //! | [`crypto`] | digests, keyed hashes and signature checks: the only place that names the crypto library besides `tls` |
@@ -19,6 +20,7 @@ pub mod crypto;
 pub mod error;
 pub mod identity;
 pub mod secret;
+pub mod shown;
 pub mod signer;
 pub mod time;
 

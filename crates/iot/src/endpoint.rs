@@ -3,6 +3,9 @@
 //! AWS gives every account two endpoints that look alike. The data endpoint (MQTT) is the one people have at hand, so
 //! it is rewritten, with a warning. Any other name is taken as it is: a VPC endpoint, a proxy, a test server.
 
+use std::net::{IpAddr, Ipv6Addr};
+
+use refresh_session_core::shown::quoted;
 use refresh_session_core::{Error, Result, Warning};
 
 const CREDENTIALS: &str = ".credentials.iot.";
@@ -29,12 +32,15 @@ impl Endpoint {
     /// # Errors
     /// `ERR_INVALID_OPTION` naming `endpoint`.
     pub fn parse(text: &str) -> Result<(Self, Option<Warning>)> {
-        let invalid = |what: &str| Error::invalid_option("endpoint", format!("is \"{text}\": {what}"));
+        // What stands before an `@` is a user's name and password.
+        let shown = if text.contains('@') { "a text with an `@`".into() } else { quoted(text) };
+        let invalid = |what: &str| Error::invalid_option("endpoint", format!("is {shown}: {what}"));
         if text.contains("://") {
             return Err(invalid("give host[:port] only, without a scheme"));
         }
-        let (host, port) =
-            split_port(text).ok_or_else(|| invalid("the port must be a number from 1 to 65535"))?;
+        let (host, port) = split_port(text).ok_or_else(|| {
+            invalid("the port must be a number from 1 to 65535, and brackets hold an IPv6 address")
+        })?;
         let host = host.to_ascii_lowercase();
         if !is_host(&host) {
             return Err(invalid(
@@ -60,7 +66,7 @@ impl Endpoint {
 
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     if let Some(bracketed) = text.strip_prefix('[') {
-        let (host, rest) = bracketed.split_once(']')?;
+        let (host, rest) = bracketed.split_once(']').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())?;
         return match rest.strip_prefix(':') {
             Some(port) => Some((host, Some(parse_port(port)?))),
             None => rest.is_empty().then_some((host, None)),
@@ -82,7 +88,7 @@ fn parse_port(text: &str) -> Option<u16> {
 
 /// A DNS name (RFC 1123, with the underscore that private zones use) or an IP address.
 fn is_host(host: &str) -> bool {
-    if host.parse::<std::net::IpAddr>().is_ok() {
+    if host.parse::<IpAddr>().is_ok() {
         return true;
     }
     host.len() <= 253
@@ -183,6 +189,8 @@ mod tests {
             "host:1:2",
             "[::1",
             "[::1]x",
+            "[localhost]",
+            "[127.0.0.1]:443",
             "h\u{f6}st",
             "a\r\nb",
         ] {

@@ -110,7 +110,7 @@ fn explain(function: &str, value: ReturnValue, adopted: bool) -> (Code, Option<&
         return (
             Code::Pkcs11Initialize,
             Some(
-                "check the module's own configuration, that its device is there and that this user may open it",
+                "Check the module's own configuration, that its device is there and that this user may open it.",
             ),
         );
     }
@@ -118,24 +118,24 @@ fn explain(function: &str, value: ReturnValue, adopted: bool) -> (Code, Option<&
         return (
             Code::Pkcs11Call,
             Some(
-                "the device is out of memory; a TPM needs a resource manager: use /dev/tpmrm0, not /dev/tpm0",
+                "The device is out of memory; a TPM needs a resource manager: use /dev/tpmrm0, not /dev/tpm0.",
             ),
         );
     }
     if value.is(sys::CKR_SESSION_COUNT) {
-        return (Code::Pkcs11Call, Some("other programs hold all sessions of this token; end one of them"));
+        return (Code::Pkcs11Call, Some("Other programs hold all sessions of this token; end one of them."));
     }
     if value.is(sys::CKR_USER_PIN_NOT_INITIALIZED) {
         return (
             Code::Pkcs11Call,
-            Some("the token has no user PIN yet; set one with `pkcs11-tool --init-pin`"),
+            Some("The token has no user PIN yet; set one with `pkcs11-tool --init-pin`."),
         );
     }
     if value.is(sys::CKR_USER_NOT_LOGGED_IN) && function.starts_with("C_Sign") {
         return (
             Code::Pkcs11Call,
             Some(
-                "the key may want the PIN for every single use (CKA_ALWAYS_AUTHENTICATE); use one that does not",
+                "The key may want the PIN for every single use (CKA_ALWAYS_AUTHENTICATE); use one that does not.",
             ),
         );
     }
@@ -143,8 +143,8 @@ fn explain(function: &str, value: ReturnValue, adopted: bool) -> (Code, Option<&
         return (
             Code::Pkcs11Call,
             Some(
-                "the module was initialised by other code in this process, so it cannot be reset from here; \
-                 restart the process if this lasts",
+                "The module was initialised by other code in this process, so it cannot be reset from here; \
+                 restart the process if this lasts.",
             ),
         );
     }

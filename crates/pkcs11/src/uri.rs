@@ -151,6 +151,10 @@ fn set<T>(name: &str, field: &mut Option<T>, value: T) -> Result<()> {
 }
 
 fn text(name: &str, value: &[u8]) -> Result<String> {
+    // C reads up to it, and so would mean another object than what is shown.
+    if value.contains(&0) {
+        return Err(invalid(format!("has a NUL character in `{}`", printable(name))));
+    }
     String::from_utf8(value.to_vec())
         .map_err(|_| invalid(format!("has bytes that are not UTF-8 in `{}`", printable(name))))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use refresh_session_core::{Code, Error, Result, Secret};
+use refresh_session_core::{Code, Error, Result, Secret, shown};
 
 /// Asks somebody for the PIN: in the addon, a JavaScript callback.
 pub trait PinProvider: Send + Sync + fmt::Debug {
@@ -56,7 +56,7 @@ async fn read(path: &Path) -> Result<Secret> {
 }
 
 fn unreadable(path: &Path, why: &str) -> Error {
-    Error::new(Code::FileUnreadable, format!("the PIN file {} cannot be read: {why}", path.display()))
+    Error::new(Code::FileUnreadable, format!("the PIN file {} cannot be read: {why}", shown::path(path)))
         .with_param("pkcs11")
         .with_hint("Check `pin-source` and that the user of this process may read the file.")
 }

@@ -9,6 +9,8 @@
 //! Clients must connect to `localhost` by that name: like the real endpoint, this one refuses a handshake that
 //! does not name it. See [`options::USAGE`] for the command line and [`failure`] for the exit codes.
 
+#![forbid(unsafe_code)]
+
 mod aws;
 mod clock;
 mod control;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use refresh_session_core::{Code, Error, Result, Secret};
+use refresh_session_core::{Code, Error, Result, Secret, shown};
 
 /// Largest file read: a chain with a few intermediates is under 20 KiB, a full CA bundle about 250 KiB.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -47,7 +47,13 @@ impl Material {
             Self::Inline(content) => content.clone(),
         };
         if content.is_empty() {
-            return Err(Error::invalid_option(param, format!("is empty: {}", self.described())));
+            return Err(Error::invalid_option(
+                param,
+                match self {
+                    Self::Path(path) => format!("is empty: file {}", shown::path(path)),
+                    Self::Inline(_) => "has no content".into(),
+                },
+            ));
         }
         Ok(content)
     }
@@ -56,7 +62,7 @@ impl Material {
     #[must_use]
     pub fn described(&self) -> String {
         match self {
-            Self::Path(path) => format!("file {}", path.display()),
+            Self::Path(path) => format!("file {}", shown::path(path)),
             Self::Inline(_) => "the content given".into(),
         }
     }
@@ -77,10 +83,13 @@ fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
     let unreadable = |error: std::io::Error| {
         Error::new(
             Code::FileUnreadable,
-            format!("option `{param}`: the file {} cannot be read: {error}", path.display()),
+            format!("option `{param}`: the file {} cannot be read: {error}", shown::path(path)),
         )
         .with_param(param)
-        .with_hint("Check that the path is right and that the user of this process may read it.")
+        .with_hint(
+            "Check that the path is right and that the user of this process may read it; a text that is not a path \
+             must be PEM, with its `-----BEGIN` line.",
+        )
     };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -90,7 +99,7 @@ fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
             Code::FileUnreadable,
             format!(
                 "option `{param}`: {} is not a regular file of at most {MAX_FILE_BYTES} bytes",
-                path.display()
+                shown::path(path)
             ),
         )
         .with_param(param));

@@ -4,6 +4,7 @@
  * pollutes `Object.prototype`, changes later has no effect.
  */
 
+import { isUint8Array } from "node:util/types";
 import { ValidationError } from "../errors";
 
 /** Checks one option's type and gives it on; `param` is its public name. */
@@ -17,13 +18,13 @@ export type Checked<T> = { [K in keyof T]?: NonNullable<T[K]> };
 
 /** Reads `options` by `checks`. A name that is not in `checks` is refused. */
 export function checked<T>(options: unknown, checks: Checks<T>, prefix = ""): Checked<T> {
-  const what = prefix === "" ? "options" : `\`${prefix.slice(0, -1)}\``;
-  if (typeof options !== "object" || options === null || Array.isArray(options) || options instanceof Uint8Array) {
-    throw invalid(prefix === "" ? "options" : prefix.slice(0, -1), options, "an object");
+  const whole = prefix === "" ? "options" : prefix.slice(0, -1);
+  if (typeof options !== "object" || options === null || Array.isArray(options) || isUint8Array(options)) {
+    throw invalid(whole, options, "an object");
   }
   const result: Record<string, unknown> = Object.create(null);
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(checks, name)) throw unknownOption(name, Object.keys(checks), prefix, what);
+    if (!Object.hasOwn(checks, name)) throw unknownOption(name, Object.keys(checks), prefix);
     const value = (options as Record<string, unknown>)[name];
     if (value !== undefined) result[name] = checks[name as keyof T](value, prefix + name);
   }
@@ -40,14 +41,14 @@ export function required<T>(value: T | undefined, param: string): T {
 export const text: Check<string> = (value, param) => {
   if (typeof value !== "string") throw invalid(param, value, "a string");
   if (value === "") throw invalid(param, value, "a string that is not empty");
-  if (value.includes("\0")) throw invalid(param, value, "a string without NUL characters");
+  if (value.includes("\0")) throw refused(param, "holds a NUL character");
   return value;
 };
 
 /** A text or bytes. A text may be empty: an empty PIN is one. */
 export const textOrBytes: Check<string | Uint8Array> = (value, param) => {
   if (typeof value === "string") return value;
-  if (value instanceof Uint8Array) return value;
+  if (isUint8Array(value)) return value;
   throw invalid(param, value, "a string or Uint8Array");
 };
 
@@ -70,7 +71,7 @@ export const integer =
 
 /** Bytes, or their hexadecimal text; colons between the bytes are allowed. */
 export const hex: Check<Uint8Array> = (value, param) => {
-  if (value instanceof Uint8Array && value.length > 0) return value;
+  if (isUint8Array(value) && value.length > 0) return value;
   const digits = typeof value === "string" ? value.replaceAll(":", "") : "";
   if (digits === "" || digits.length % 2 !== 0 || !/^[0-9a-f]+$/i.test(digits)) {
     throw invalid(param, value, 'hexadecimal text such as "01ab", or a Uint8Array');
@@ -86,8 +87,17 @@ export const callback: Check<any> = (value, param) => {
 
 /** An error that shows the type of what was found, never the value: it may be a secret in the wrong place. */
 export function invalid(param: string, value: unknown, wanted: string): ValidationError {
-  const message = `option \`${param}\` is ${described(value)}: it must be ${wanted}`;
-  return new ValidationError({ code: "ERR_INVALID_OPTION", message, param });
+  return refused(param, `is ${described(value)}: it must be ${wanted}`);
+}
+
+/** An error that says what is wrong with an option's value. */
+export function refused(param: string, found: string): ValidationError {
+  return new ValidationError({ code: "ERR_INVALID_OPTION", message: `option \`${param}\` ${found}`, param });
+}
+
+/** A text of the caller's for a message: on one line, short. */
+export function quoted(value: string): string {
+  return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
 }
 
 function described(value: unknown): string {
@@ -100,10 +110,12 @@ function described(value: unknown): string {
   return `a ${typeof value}`;
 }
 
-function unknownOption(name: string, known: string[], prefix: string, what: string): ValidationError {
-  const shown = name.length > 64 ? `${name.slice(0, 64)}…` : name;
-  const near = known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= 2);
-  const hint = near === undefined ? `${what} takes: ${known.join(", ")}.` : `Did you mean \`${prefix}${near}\`?`;
+function unknownOption(name: string, known: string[], prefix: string): ValidationError {
+  const shown = /^\w{0,64}$/.test(name) ? name : quoted(name);
+  const limit = Math.min(2, Math.floor(name.length / 2));
+  const near = known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= limit);
+  const listed = `${prefix === "" ? "This" : `\`${prefix.slice(0, -1)}\``} takes: ${known.join(", ")}.`;
+  const hint = near === undefined ? listed : `Did you mean \`${prefix}${near}\`?`;
   const message = `option \`${prefix}${shown}\` does not exist`;
   return new ValidationError({ code: "ERR_UNKNOWN_OPTION", message, hint, param: prefix + shown });
 }

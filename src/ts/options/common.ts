@@ -1,6 +1,5 @@
-import { ValidationError } from "../errors";
 import type { CommonOptions, Logger } from "../types";
-import { type Check, type Checks, callback, integer, invalid } from "./check";
+import { type Check, type Checks, callback, integer, invalid, refused } from "./check";
 
 /** Ten minutes: beyond it a wait is a hang. */
 export const MAX_TIMEOUT_MS = 600_000;
@@ -11,8 +10,7 @@ const logger: Check<Logger> = (value, param) => {
   if (typeof value !== "object" || value === null) throw invalid(param, value, "a logger object");
   for (const level of ["debug", "info", "warn", "error"]) {
     if (typeof (value as Record<string, unknown>)[level] !== "function") {
-      const message = `option \`${param}\` has no function \`${level}\``;
-      throw new ValidationError({ code: "ERR_INVALID_OPTION", message, param });
+      throw refused(param, `has no function \`${level}\``);
     }
   }
   return value as Logger;

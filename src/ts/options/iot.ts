@@ -1,3 +1,4 @@
+import { isUint8Array } from "node:util/types";
 import type { NativeCommonOptions, NativeIotOptions, NativePkcs11Options } from "../binding";
 import type { IotOptions, Pkcs11Options } from "../types";
 import {
@@ -22,7 +23,7 @@ const MAX_U32 = 0xffff_ffff;
 
 const userPin: Check<UserPin> = (value, param) => {
   if (typeof value === "function") return value as PinFunction;
-  if (typeof value === "string" || value instanceof Uint8Array) return value;
+  if (typeof value === "string" || isUint8Array(value)) return value;
   throw invalid(param, value, "a string, a Uint8Array or a function");
 };
 
@@ -39,8 +40,11 @@ const pkcs11Checks: Checks<Pkcs11Options> = {
   signTimeoutMs: integer(1, MAX_TIMEOUT_MS),
 };
 
-const pkcs11: Check<string | Pkcs11Options> = (value, param) =>
-  typeof value === "string" ? text(value, param) : (checked(value, pkcs11Checks, `${param}.`) as Pkcs11Options);
+const pkcs11: Check<string | Pkcs11Options> = (value, param) => {
+  if (typeof value === "string") return text(value, param);
+  if (typeof value !== "object") throw invalid(param, value, "an object or a `pkcs11:` URI");
+  return checked(value, pkcs11Checks, `${param}.`) as Pkcs11Options;
+};
 
 const iotChecks: Checks<IotOptions> = {
   ...commonChecks,
@@ -51,7 +55,7 @@ const iotChecks: Checks<IotOptions> = {
   privateKeyPassphrase: textOrBytes,
   pkcs11,
   thingName: text,
-  durationSeconds: integer(0, MAX_U32),
+  durationSeconds: integer(900, 43_200),
   ca: material,
   verifyPeer: boolean,
   serverName: text,
@@ -127,13 +131,23 @@ function parsePkcs11(given: Pkcs11Options | string | undefined): {
 } {
   if (given === undefined || typeof given === "string") return { pkcs11: given, pin: undefined };
   const { userPin: secret, ...fields } = given;
-  const pkcs11 = { ...fields, library: required(fields.library, "pkcs11.library") } as NativePkcs11Options;
+  const pkcs11 = defined<NativePkcs11Options>({
+    ...fields,
+    library: required(fields.library, "pkcs11.library"),
+  } as NativePkcs11Options);
   if (typeof secret === "function") return { pkcs11, pin: new PinCallback(secret) };
   if (secret !== undefined) pkcs11.userPin = secret;
   return { pkcs11, pin: undefined };
 }
 
-/** The same without the properties that are `undefined`: a missing key is `None` on the native side. */
+/**
+ * The same without the properties that are `undefined`, since a missing one is `None` on the native side; and without
+ * a prototype, since the native side reads through it.
+ */
 function defined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+  const result = Object.create(null);
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) result[name] = value;
+  }
+  return result;
 }

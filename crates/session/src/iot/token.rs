@@ -1,10 +1,10 @@
 //! An identity whose key is in a token: what is known before it is opened, and opening it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use refresh_session_core::{Certificate, Code, Error, Result, Secret, Warning};
+use refresh_session_core::{Certificate, Code, Error, Result, Secret, Warning, shown};
 use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector, uri};
 use refresh_session_tls::ClientIdentity;
 use tokio::task::spawn_blocking;
@@ -27,22 +27,16 @@ impl TokenIdentity {
         options: Pkcs11Options,
         chain: Option<Vec<Certificate>>,
     ) -> Result<(Self, Vec<Warning>)> {
-        let (config, pin, warnings) = match options {
-            Pkcs11Options::Uri(text) => from_uri(&text)?,
+        let (param, (config, pin, warnings)) = match options {
+            Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text)?),
             Pkcs11Options::Fields(fields) => {
                 let config = from_fields(&fields);
                 let warnings = config.token.warnings();
-                (config, fields.user_pin, warnings)
+                ("pkcs11.library", (config, fields.user_pin, warnings))
             }
         };
         if !config.module.is_absolute() {
-            return Err(Error::invalid_option(
-                "pkcs11.library",
-                format!(
-                    "is \"{}\": the module's path must be absolute, since loading it runs its code",
-                    config.module.display()
-                ),
-            ));
+            return Err(relative(&config.module, param));
         }
         Ok((Self { config, pin, chain }, warnings))
     }
@@ -86,6 +80,18 @@ fn open(
     };
     let signer = token.signer(&config.key, leaf.public_key())?;
     ClientIdentity::from_signer(&chain, Arc::new(signer))
+}
+
+fn relative(module: &Path, param: &'static str) -> Error {
+    // A URI in the wrong option may have a PIN in it.
+    if module.to_string_lossy().starts_with("pkcs11:") {
+        return Error::invalid_option(param, "is a `pkcs11:` URI: give that as `pkcs11` itself");
+    }
+    let found = format!(
+        "names the module {}: its path must be absolute, since loading it runs its code",
+        shown::path(module)
+    );
+    Error::invalid_option(param, found)
 }
 
 fn from_uri(text: &str) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {

@@ -21,6 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use refresh_session_core::shown::quoted;
 use refresh_session_core::{BootTime, Clock, Code, Error, Result};
 use rustls::pki_types::ServerName;
 use tokio::sync::Mutex;
@@ -52,7 +53,7 @@ impl Target {
             None => (host.clone(), "endpoint"),
         };
         let server_name = ServerName::try_from(name.clone()).map_err(|_| {
-            Error::invalid_option(param, format!("is \"{name}\", which is no DNS name or IP address"))
+            Error::invalid_option(param, format!("is {}, which is no DNS name or IP address", quoted(&name)))
         })?;
         Ok(Self { host, port, server_name })
     }

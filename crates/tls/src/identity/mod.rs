@@ -33,14 +33,11 @@ impl ClientIdentity {
     pub fn from_key(chain: &[Certificate], key: &Material, passphrase: Option<&Secret>) -> Result<Self> {
         let leaf = usable_leaf(chain)?;
         let der = private_key::parse(&key.read("privateKey")?, passphrase)?;
-        let signing_key = provider().key_provider.load_private_key(der).map_err(|error| {
-            Error::new(
-                Code::BadPrivateKey,
-                format!("option `privateKey`: {} holds no usable key: {error}", key.described()),
-            )
-            .with_param("privateKey")
-            .with_hint("Write the key anew with `openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW`.")
-        })?;
+        let unsupported = private_key::unsupported_kind(&der);
+        let signing_key = provider()
+            .key_provider
+            .load_private_key(der)
+            .map_err(|error| unusable(key, unsupported, &error))?;
         let certified_key = CertifiedKey::new(wire_chain(chain), signing_key);
         certified_key.keys_match().map_err(|_| mismatch(&leaf, certified_key.key.public_key().as_deref()))?;
         Ok(Self { certified_key: Arc::new(certified_key), leaf })
@@ -87,6 +84,19 @@ pub fn certificate_chain(material: &Material) -> Result<Vec<Certificate>> {
     }
     usable_leaf(&chain)?;
     Ok(chain)
+}
+
+fn unusable(key: &Material, unsupported: Option<&str>, error: &rustls::Error) -> Error {
+    let named = format!("option `privateKey`: {}", key.described());
+    let error = match unsupported {
+        Some(kind) => {
+            Error::new(Code::UnsupportedKey, format!("{named} holds {kind}, which cannot be used here"))
+                .with_hint("Use an EC P-256, EC P-384 or RSA key of at least 2048 bits.")
+        }
+        None => Error::new(Code::BadPrivateKey, format!("{named} holds no usable key: {error}"))
+            .with_hint("Write the key anew with `openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW`."),
+    };
+    error.with_param("privateKey")
 }
 
 fn usable_leaf(chain: &[Certificate]) -> Result<Certificate> {

@@ -2,8 +2,9 @@
 //!
 //! The old encrypted PEM form (`Proc-Type: 4,ENCRYPTED`) is refused: its key derivation is one MD5.
 
-use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::Decode as _;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use refresh_session_core::crypto::public_key::{EC_PUBLIC_KEY, P256, P384, RSA_ENCRYPTION};
 use refresh_session_core::{Code, Error, Result, Secret};
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -15,6 +16,26 @@ const CONVERT: &str = "Convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`."
 /// Reads the first private key of `content`, decrypting it if need be.
 pub(super) fn parse(content: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>> {
     if is_pem(content.expose()) { from_pem(content, passphrase) } else { from_der(content, passphrase) }
+}
+
+/// The name of a key that the crypto provider is going to refuse for its kind, as far as its form tells.
+pub(super) fn unsupported_kind(key: &PrivateKeyDer<'_>) -> Option<&'static str> {
+    const RSA: &str = "an RSA key of less than 2048 bits (or a damaged one)";
+    match key {
+        PrivateKeyDer::Pkcs1(_) => Some(RSA),
+        PrivateKeyDer::Pkcs8(key) => {
+            let algorithm = PrivateKeyInfoRef::from_der(key.secret_pkcs8_der()).ok()?.algorithm;
+            match algorithm.oid {
+                RSA_ENCRYPTION => Some(RSA),
+                EC_PUBLIC_KEY => algorithm
+                    .parameters_oid()
+                    .is_ok_and(|curve| curve != P256 && curve != P384)
+                    .then_some("an EC key on a curve other than P-256 and P-384"),
+                _ => Some("a key that is neither EC nor RSA"),
+            }
+        }
+        _ => None,
+    }
 }
 
 fn from_pem(content: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>> {

@@ -40,7 +40,8 @@ impl Trust {
                 )
         };
         let certificates = if is_pem(content.expose()) {
-            certificates_in(content.expose()).map_err(|error| bad(format!("is not valid PEM: {error}")))?
+            certificates_in(content.expose())
+                .map_err(|_| bad("is not valid PEM: a block is damaged or does not end".into()))?
         } else {
             vec![CertificateDer::from(content.expose().to_vec())]
         };

@@ -1,0 +1,72 @@
+// What the documents promise, held against the code.
+
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import test from "ava";
+import { startTestbed } from "./support/testbed.mjs";
+
+const read = (file) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
+const run = promisify(execFile);
+
+let aws;
+test.before(async () => {
+  aws = await startTestbed({ tokens: true });
+});
+test.after.always(() => aws?.stop());
+
+test("docs/errors.md lists every code with its class and whether it is retryable", (t) => {
+  const { native } = createRequire(import.meta.url)("../dist/native.js");
+  const listed = [];
+  let name;
+  for (const line of read("docs/errors.md").split("\n")) {
+    name = /^## (\w+)/.exec(line)?.[1] ?? name;
+    const row = /^\| `(ERR_\w+)` \| (yes|no) \|/.exec(line);
+    if (row !== null) listed.push({ code: row[1], name, retryable: row[2] === "yes" });
+  }
+  // The one that cannot come from the addon: it says that there is none.
+  const ofTypeScript = { code: "ERR_NATIVE_ADDON", name: "ConfigurationError", retryable: false };
+  const byCode = (a, b) => a.code.localeCompare(b.code);
+  t.deepEqual(listed.sort(byCode), [...native.errorCodes(), ofTypeScript].sort(byCode));
+});
+
+test("the program of the README runs", async (t) => {
+  const [, program] = /```js\n([\s\S]*?)```/.exec(read("README.md"));
+  const token = aws.tokens.tokens.gw;
+  const adapted = Object.entries({
+    'endpoint: "abc123.credentials.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.iot.endpoint}", ca: "${aws.pki.serverCa}"`,
+    'certificate: "/etc/gw/cert.pem"': `certificate: "${token.keys.ec256.certificate}"`,
+    'privateKeyLabel: "key", userPin: "1234"': `privateKeyLabel: "ec256", userPin: "${token.pin}"`,
+    'region: "eu-west-1", credentials': `region: "eu-west-1", endpoint: "${aws.sts.http}", credentials`,
+  }).reduce((text, [from, to]) => {
+    t.true(text.includes(from), `the README has: ${from}`);
+    return text.replace(from, to);
+  }, program);
+  // Beside the tests, so that the package finds itself and the SDK by name.
+  const file = new URL("./readme-program.generated.mjs", import.meta.url);
+  await writeFile(file, adapted);
+  try {
+    const { stdout } = await run(process.execPath, [file.pathname], {
+      env: { ...process.env, SOFTHSM2_CONF: aws.tokens.conf },
+    });
+    t.regex(stdout, /^arn:aws:sts::123456789012:assumed-role\/GatewayRole\/[0-9a-f]+\n$/);
+  } finally {
+    await rm(file);
+  }
+});
+
+test("the links between documents lead somewhere", (t) => {
+  for (const file of [
+    "README.md",
+    "docs/ARCHITECTURE.md",
+    "docs/iot.md",
+    "docs/decisions/README.md",
+    "CONTRIBUTING.md",
+  ]) {
+    for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)\)/g)) {
+      t.notThrows(() => readFileSync(new URL(target, new URL(`../${file}`, import.meta.url))), `${file}: ${target}`);
+    }
+  }
+});

@@ -1,0 +1,152 @@
+// No secret is ever shown: a process does all it can with canaries for PIN, passphrase, private key and issued keys,
+// and everything that it and the endpoint have written down is searched for them.
+
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import test from "ava";
+import { RefreshableSession, RefreshError } from "../dist/index.mjs";
+import { start } from "./children/run.mjs";
+import { startTestbed } from "./support/testbed.mjs";
+
+let tb;
+test.before(async () => {
+  tb = await startTestbed({ tokens: true });
+});
+test.afterEach.always(() => tb.reset());
+test.after.always(() => tb?.stop());
+
+const faults = {
+  none: {},
+  "truncated-json": {},
+  "missing-field": { name: "expiration" },
+  "wrong-type-field": { name: "secretAccessKey" },
+  "duplicate-keys": {},
+  expired: {},
+  status: { code: 403, body: '{"message":"canarySECRET canaryTOKEN"}' },
+};
+
+/** The texts that must not appear, each in the forms that it could take. */
+function canaries() {
+  const lines = readFileSync(tb.pki.devices.ec256.privateKey, "utf8").trim().split("\n").slice(1, -1);
+  const given = { pin: tb.tokens.tokens.gw.pin, passphrase: tb.passphrase };
+  const issued = { "secret key": "canarySECRET", "session token": "canaryTOKEN" };
+  const found = Object.entries({ ...given, ...issued }).flatMap(([name, text]) => {
+    const bytes = Buffer.from(text);
+    return [
+      [name, text],
+      [`${name} in base64`, bytes.toString("base64").replace(/.?=*$/, "")],
+      [`${name} in hexadecimal`, bytes.toString("hex")],
+      [`${name} as a Buffer is shown`, bytes.toString("hex").match(/../g).join(" ")],
+      [`${name} as bytes are shown`, [...bytes].join(", ")],
+      [`${name} as bytes are listed`, [...bytes].join(",")],
+    ];
+  });
+  return [...found, ...lines.map((line, n) => [`line ${n + 1} of the private key`, line])];
+}
+
+function leaks(text) {
+  const folded = text.toLowerCase();
+  return canaries()
+    .filter(([, canary]) => text.includes(canary) || folded.includes(canary.toLowerCase()))
+    .map(([name]) => name);
+}
+
+async function closedPort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Runs the scenario; its output and the classes of the errors it has shown. */
+async function scenario(t, leak) {
+  const { gw } = tb.tokens.tokens;
+  const { certificate, privateKeyEncrypted: privateKey } = tb.pki.devices.ec256;
+  const input = {
+    pem: tb.pem(),
+    encrypted: { certificate, privateKey },
+    passphrase: tb.passphrase,
+    hsm: tb.hsm(),
+    uri: `pkcs11:token=gw;object=ec256?module-path=${tb.tokens.module}&pin-value=${gw.pin}`,
+    closedPort: await closedPort(),
+    leak,
+  };
+  const env = { RUST_LOG: "trace", RUST_BACKTRACE: "1", NODE_DEBUG: undefined };
+  const child = start("secrets.mjs", input, { env });
+  let classes;
+  while (classes === undefined) {
+    const message = await child.message("scene");
+    classes = message.classes;
+    if (message.scene !== undefined) {
+      await tb.fault(message.scene, faults[message.scene]);
+      child.send({});
+    }
+  }
+  const { code, stdout, stderr } = await child.ended;
+  t.is(code, 0, stderr.slice(-2000));
+  return { output: stdout + stderr, classes };
+}
+
+test.serial("no secret in any error, log, warning or inspected object, nor in the endpoint's log", async (t) => {
+  const { output, classes } = await scenario(t);
+  const where = output.split("\n").filter((line) => leaks(line).length > 0);
+  t.deepEqual(leaks(output), [], where.map((line) => line.slice(0, 40)).join("\n"));
+  t.deepEqual(leaks(readFileSync(join(tb.dir, "requests.jsonl"), "utf8")), []);
+
+  // It was no empty search: every class of error was shown, and so were logs, warnings and credentials.
+  for (const name of [
+    "ValidationError",
+    "ConfigurationError",
+    "CredentialError",
+    "ConnectionError",
+    "RequestError",
+    "Pkcs11Error",
+    "ClosedError",
+  ]) {
+    t.true(
+      classes.some((shown) => shown.startsWith(`${name} ERR_`)),
+      name,
+    );
+  }
+  for (const code of ["ERR_BAD_PRIVATE_KEY", "ERR_PASSPHRASE", "ERR_BAD_REPLY", "ERR_EXPIRED_REPLY"]) {
+    t.true(
+      classes.some((shown) => shown.endsWith(code)),
+      code,
+    );
+  }
+  for (const part of [
+    /log debug: .*keys ASIA/s,
+    /log warn: .*WARN_PKCS11_PIN_IN_URI/s,
+    /RefreshSessionWarning/,
+    /redacted/,
+  ]) {
+    t.regex(output, part);
+  }
+});
+
+test.serial("a private key that has lost its PEM frame is not shown as the path of a file that is not there", (t) => {
+  const lines = readFileSync(tb.pki.devices.ec256.privateKey, "utf8").trim().split("\n").slice(1, -1);
+  for (const privateKey of [lines.join(""), lines.join("\n"), `${lines.join("\r\n")}\r\n`]) {
+    const error = t.throws(() => new RefreshableSession(tb.pem("ec256", { privateKey })), { instanceOf: RefreshError });
+    t.deepEqual(leaks(inspect(error, { showHidden: true, depth: 10 })), []);
+  }
+});
+
+for (const [leak, found] of [
+  ["pin", "pin"],
+  ["bytes", "pin as a Buffer is shown"],
+  ["passphrase", "passphrase"],
+  ["body", "line 2 of the private key"],
+  ["secretAccessKey", "secret key"],
+  ["sessionToken", "session token"],
+]) {
+  test.serial(`the search finds it when there is something to find: ${leak}`, async (t) => {
+    const { output } = await scenario(t, leak);
+    t.true(leaks(output).includes(found));
+  });
+}

@@ -1,0 +1,547 @@
+// The public face, against the local AWS: the provider's contract, single flight, refresh, failures, close, and that
+// nothing shows a secret.
+//
+// Serial: the endpoint's faults and its log are common to all.
+
+import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
+import test from "ava";
+import * as surface from "refresh-session";
+import { ClosedError, fromIot, RefreshableSession, RefreshError } from "refresh-session";
+import ts from "typescript";
+import { bodyOf, showsNone, whilePolluted } from "./support/refusals.mjs";
+import { awaited, callerIdentity, recorder, secretsOf, sessionFor } from "./support/sessions.mjs";
+import { startTestbed } from "./support/testbed.mjs";
+
+const bed = await startTestbed();
+test.after.always(() => bed.stop());
+test.beforeEach(() => bed.reset());
+
+const exported = { ...surface };
+
+const keyLines = bodyOf(readFileSync(bed.pki.devices.ec256.privateKey, "utf8")).lines;
+
+const requests = async () => (await bed.log("request")).length;
+
+// ---------------------------------------------------------------------------------------------------------- exports
+
+test.serial("the package exports these names and no others", (t) => {
+  t.deepEqual(Object.keys(exported).sort(), [
+    "ClosedError",
+    "ConfigurationError",
+    "ConnectionError",
+    "CredentialError",
+    "MqttError",
+    "Pkcs11Error",
+    "RefreshError",
+    "RefreshableSession",
+    "RequestError",
+    "ValidationError",
+    "fromIot",
+  ]);
+});
+
+test.serial("every error class is a RefreshError with its own name", (t) => {
+  for (const [name, errorClass] of Object.entries(exported)) {
+    if (!name.endsWith("Error")) continue;
+    const init = { code: "ERR_X", message: "what was found", hint: "Do this.", param: "ca", cause: new Error("below") };
+    const error = new errorClass(init);
+    t.true(error instanceof RefreshError && error instanceof Error, name);
+    t.is(error.name, name);
+    t.is(errorClass.name, name);
+    t.is(error.message, "what was found. Do this.");
+    t.like(error, { code: "ERR_X", hint: "Do this.", param: "ca", retryable: false, tryNextLink: false });
+    t.is(error.cause, init.cause);
+    t.true(error.stack.startsWith(`${name}: what was found. Do this.`), error.stack);
+    t.deepEqual(Object.keys(new errorClass({ code: "ERR_X", message: "m" })).sort(), [
+      "code",
+      "retryable",
+      "tryNextLink",
+    ]);
+  }
+});
+
+test.serial("availableMethods names the methods of this build and cannot be changed", (t) => {
+  const methods = RefreshableSession.availableMethods();
+  t.deepEqual(methods, ["iot"]);
+  t.true(Object.isFrozen(methods));
+  t.throws(() => methods.push("sts"), { instanceOf: TypeError });
+  t.deepEqual(RefreshableSession.availableMethods(), ["iot"]);
+});
+
+test.serial("a session tells its method", (t) => {
+  t.is(sessionFor(t, bed.pem()).method, "iot");
+});
+
+// --------------------------------------------------------------------------------------------------------- provider
+
+const providers = {
+  "session.credentials": (t, options = bed.pem()) => sessionFor(t, options).credentials,
+  fromIot: (_t, { method: _, ...options } = bed.pem()) => fromIot(options),
+};
+
+for (const [name, providerFor] of Object.entries(providers)) {
+  test.serial(`${name} is a memoized provider function`, (t) => {
+    const provider = providerFor(t);
+    t.is(typeof provider, "function");
+    t.is(provider.memoized, true);
+  });
+
+  test.serial(`${name} gives a plain object of its own at every call`, async (t) => {
+    const provider = providerFor(t);
+    const [first, second] = [await provider(), await provider()];
+    t.deepEqual(Object.keys(first).sort(), ["accessKeyId", "expiration", "secretAccessKey", "sessionToken"]);
+    t.is(Object.getPrototypeOf(first), Object.prototype);
+    t.is(first.accessKeyId, second.accessKeyId);
+    t.not(first, second);
+    t.true(first.expiration instanceof Date);
+    t.not(first.expiration, second.expiration);
+    t.true(Object.isExtensible(first) && !Object.isFrozen(first));
+    // As SDK clients do.
+    first.$source = { CREDENTIALS_CODE: "e" };
+    first.accessKeyId = "changed";
+    first.expiration.setTime(0);
+    const third = await provider();
+    t.deepEqual({ ...third }, { ...second });
+    t.false("$source" in third);
+  });
+
+  test.serial(`${name} tells when its keys end`, async (t) => {
+    const { expiration } = await providerFor(t)();
+    const seconds = (expiration.getTime() - Date.now()) / 1000;
+    t.true(seconds > 3500 && seconds <= 3600, `${seconds}`);
+  });
+
+  test.serial(`${name} works without \`this\`, with arguments it does not know, and frozen`, async (t) => {
+    const provider = Object.freeze(providerFor(t));
+    const { accessKeyId } = await provider.call(undefined, { callerClientConfig: {}, forceRefresh: false });
+    t.is((await Reflect.apply(provider, null, [])).accessKeyId, accessKeyId);
+  });
+
+  test.serial(`${name} signs for a real SDK client`, async (t) => {
+    const provider = providerFor(t);
+    const identity = await callerIdentity(bed, { credentials: provider });
+    t.is(identity.Account, "123456789012");
+    t.regex(identity.Arn, /^arn:aws:sts::123456789012:assumed-role\/GatewayRole\/[0-9a-f]{64}$/);
+    const { headers } = (await bed.log("request")).find(({ service }) => service === "sts");
+    t.true(headers.authorization.includes((await provider()).accessKeyId), headers.authorization);
+  });
+
+  test.serial(`${name} signs for a client whose configuration is frozen`, async (t) => {
+    const credentials = Object.freeze(providerFor(t));
+    await t.notThrowsAsync(callerIdentity(bed, Object.freeze({ credentials })));
+  });
+
+  test.serial(`${name}: fifty first reads are one request, and cached reads none`, async (t) => {
+    const provider = providerFor(t);
+    const reads = await Promise.all(Array.from({ length: 50 }, () => provider()));
+    t.is(new Set(reads.map(({ accessKeyId }) => accessKeyId)).size, 1);
+    t.is(new Set(reads).size, 50);
+    t.is(await requests(), 1);
+    for (let i = 0; i < 100; i++) await provider();
+    t.is(await requests(), 1);
+    t.is((await bed.log("connection")).length, 1);
+  });
+
+  test.serial(`${name}: fifty reads share one failure, and the next read asks again`, async (t) => {
+    await bed.fault("half-open", {}, 1);
+    const provider = providerFor(t, bed.pem("ec256", { timeoutMs: 400 }));
+    const reads = await Promise.allSettled(Array.from({ length: 50 }, () => provider()));
+    t.deepEqual([...new Set(reads.map(({ reason }) => reason?.code))], ["ERR_TIMEOUT"]);
+    t.is(new Set(reads.map(({ reason }) => reason)).size, 50, "an error belongs to one caller");
+    t.is(await requests(), 1);
+    await t.notThrowsAsync(provider());
+  });
+}
+
+test.serial("two clients with one provider share its keys", async (t) => {
+  const { credentials } = sessionFor(t, bed.pem());
+  await Promise.all([callerIdentity(bed, { credentials }), callerIdentity(bed, { credentials })]);
+  t.is((await bed.log("request")).filter(({ service }) => service === "iot").length, 1);
+});
+
+test.serial("a client sees renewed keys at once", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  const { credentials } = session;
+  await callerIdentity(bed, { credentials });
+  await session.refresh({ force: true });
+  await callerIdentity(bed, { credentials });
+  const signed = (await bed.log("request"))
+    .filter(({ service }) => service === "sts")
+    .map((r) => r.headers.authorization);
+  t.is(signed.length, 2);
+  t.true(signed[1].includes((await credentials()).accessKeyId));
+  t.false(signed[0].includes((await credentials()).accessKeyId));
+});
+
+test.serial("session.credentials is always the same function", (t) => {
+  const session = sessionFor(t, bed.pem());
+  t.is(session.credentials, session.credentials);
+});
+
+// --------------------------------------------------------------------------------------- refreshableCredentials
+
+test.serial("refreshableCredentials has the shape of boto3-refresh-session", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  const keys = await session.refreshableCredentials();
+  const credentials = await session.credentials();
+  t.deepEqual(
+    { ...keys },
+    {
+      accessKey: credentials.accessKeyId,
+      secretKey: credentials.secretAccessKey,
+      token: credentials.sessionToken,
+      expiryTime: credentials.expiration.toISOString(),
+    },
+  );
+  t.regex(keys.expiryTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  t.not(await session.refreshableCredentials(), keys);
+  t.is(await requests(), 1);
+});
+
+// ---------------------------------------------------------------------------------------------------------- refresh
+
+test.serial("refresh fetches where there are no keys, and not where they are fresh", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  t.is(await session.refresh(), undefined);
+  t.is(await requests(), 1);
+  await session.refresh();
+  await session.refresh({});
+  await session.refresh({ force: false, signal: undefined });
+  t.is(await requests(), 1);
+});
+
+test.serial("refresh with force makes one request and replaces the keys", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  const before = await session.credentials();
+  await session.refresh({ force: true });
+  const after = await session.credentials();
+  t.not(after.accessKeyId, before.accessKeyId);
+  t.is(await requests(), 2);
+  t.is((await bed.log("connection")).length, 1, "the connection is kept");
+});
+
+test.serial("forced refreshes at the same time are one", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  await session.credentials();
+  // Slow enough for the last of them to come while the first is under way.
+  await bed.fault("slow-headers", { ms: 30 });
+  await Promise.all(Array.from({ length: 20 }, () => session.refresh({ force: true })));
+  t.is(await requests(), 2);
+});
+
+const reasons = [new Error("mine"), "a text", 42, { any: "thing" }];
+
+test.serial("refresh with a signal that is aborted rejects with its reason and asks nobody", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  for (const reason of reasons) {
+    const caught = await session.refresh({ force: true, signal: AbortSignal.abort(reason) }).catch((error) => error);
+    t.is(caught, reason);
+  }
+  const error = await session.refresh({ signal: AbortSignal.abort() }).catch((caught) => caught);
+  t.is(error.name, "AbortError");
+  t.deepEqual(await bed.log(), []);
+});
+
+test.serial("refresh aborted midway rejects with the reason, and the others get their keys", async (t) => {
+  await bed.fault("slow-headers", { ms: 50 });
+  const session = sessionFor(t, bed.pem());
+  const controller = new AbortController();
+  const refreshing = session.refresh({ signal: controller.signal });
+  const others = [session.credentials(), session.refreshableCredentials(), session.refresh()];
+  await awaited(bed, "request", 1);
+  const [reason] = reasons;
+  controller.abort(reason);
+  t.is(await refreshing.catch((error) => error), reason);
+  const [credentials, keys] = await Promise.all(others);
+  t.is(credentials.accessKeyId, keys.accessKey);
+  t.is(await requests(), 1);
+});
+
+test.serial("a signal that is aborted later than the refresh ends has no effect and keeps no listener", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  let listeners = 0;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  signal.addEventListener = (...args) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  await session.refresh({ signal });
+  await new Promise(setImmediate);
+  t.is(listeners, 0);
+  controller.abort();
+  await t.notThrowsAsync(session.credentials());
+});
+
+for (const [label, options, param] of [
+  ["options that are null", null, "options"],
+  ["options that are a number", 1, "options"],
+  ["options that are a text", "force", "options"],
+  ["force that is a text", { force: "yes" }, "force"],
+  ["force that is a number", { force: 1 }, "force"],
+  ["a signal that is a text", { signal: "x" }, "signal"],
+  ["a signal that is an object", { signal: {} }, "signal"],
+  ["an option that does not exist", { forced: true }, "forced"],
+]) {
+  test.serial(`refresh with ${label} rejects with a ValidationError`, async (t) => {
+    const error = await t.throwsAsync(sessionFor(t, bed.pem()).refresh(options));
+    t.is(error.name, "ValidationError", error.message);
+    t.is(error.param, param);
+  });
+}
+
+test.serial("force on Object.prototype forces nothing", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  await session.refresh();
+  await whilePolluted({ force: true }, () => session.refresh({}));
+  t.is(await requests(), 1);
+});
+
+// -------------------------------------------------------------------------------------------- clocks, short lives
+
+for (const [label, clockOffsetSeconds] of [
+  ["a day behind", 86_400],
+  ["a day ahead", -86_400],
+  ["ten years behind", 315_360_000],
+]) {
+  test.serial(`a device whose clock is ${label} has keys for their whole life`, async (t) => {
+    await bed.configure({ clockOffsetSeconds });
+    const session = sessionFor(t, bed.pem());
+    const { accessKeyId, expiration } = await session.credentials();
+    const seconds = expiration.getTime() / 1000 - clockOffsetSeconds - Date.now() / 1000;
+    t.true(seconds > 3500 && seconds <= 3600, `${seconds}`);
+    for (let i = 0; i < 10; i++) t.is((await session.credentials()).accessKeyId, accessKeyId);
+    await session.refresh();
+    t.is(await requests(), 1);
+  });
+}
+
+for (const clockOffsetSeconds of [0, 86_400, -86_400]) {
+  test.serial(
+    `keys that live for six seconds are served from memory, clock off by ${clockOffsetSeconds}`,
+    async (t) => {
+      await bed.configure({ clockOffsetSeconds });
+      const session = sessionFor(t, bed.pem("ec256", { roleAlias: "short-role" }));
+      const { accessKeyId, expiration } = await session.credentials();
+      const seconds = expiration.getTime() / 1000 - clockOffsetSeconds - Date.now() / 1000;
+      t.true(seconds > 0 && seconds <= 6, `${seconds}`);
+      for (let i = 0; i < 100; i++) t.is((await session.credentials()).accessKeyId, accessKeyId);
+      t.is(await requests(), 1);
+    },
+  );
+}
+
+test.serial("an advisory window longer than the life makes no storm", async (t) => {
+  for (const roleAlias of ["gateway-role", "short-role"]) {
+    await bed.reset();
+    const session = sessionFor(t, bed.pem("ec256", { roleAlias, advisoryWindowSeconds: 43_200 }));
+    for (let i = 0; i < 20; i++) await session.credentials();
+    t.is(await requests(), 1, roleAlias);
+  }
+});
+
+test.serial("keys that are over when they come are not taken", async (t) => {
+  await bed.fault("expired");
+  const session = sessionFor(t, bed.pem());
+  const error = await t.throwsAsync(session.credentials());
+  t.is(error.name, "CredentialError");
+  t.is(error.code, "ERR_EXPIRED_REPLY");
+});
+
+// --------------------------------------------------------------------------------------------------------- failures
+
+const failures = [
+  ["status", { code: 500 }, "RequestError", "ERR_SERVICE_UNAVAILABLE"],
+  ["status", { code: 429 }, "RequestError", "ERR_THROTTLED"],
+  ["expired", {}, "CredentialError", "ERR_EXPIRED_REPLY"],
+  ["truncated-json", {}, "CredentialError", "ERR_BAD_REPLY"],
+  ["not-http", {}, "ConnectionError", "ERR_PROTOCOL"],
+];
+
+for (const [mode, params, name, code] of failures) {
+  test.serial(`a refresh that fails with ${code} rejects, and the keys held stay`, async (t) => {
+    const session = sessionFor(t, bed.pem());
+    const held = await session.credentials();
+    await bed.fault(mode, params);
+    const error = await t.throwsAsync(session.refresh({ force: true }));
+    t.is(error.name, name);
+    t.true(error instanceof exported[name]);
+    t.is(error.code, code);
+    t.is(error.retryable, true);
+    t.is(error.tryNextLink, false);
+    showsNone(t, error, secretsOf(held), code);
+    t.deepEqual({ ...(await session.credentials()) }, { ...held });
+    t.deepEqual(await session.refresh(), undefined);
+    t.is((await session.refreshableCredentials()).accessKey, held.accessKeyId);
+    await bed.control("DELETE", "/faults");
+    await session.refresh({ force: true });
+    t.not((await session.credentials()).accessKeyId, held.accessKeyId);
+  });
+}
+
+test.serial("an error of AWS carries status and request id, and nothing of the body", async (t) => {
+  const body = JSON.stringify({ message: "canary-body-of-the-reply" });
+  await bed.fault("status", { code: 503, body, errorType: "ServiceUnavailableException" });
+  const error = await t.throwsAsync(sessionFor(t, bed.pem()).credentials());
+  const [request] = await bed.log("request");
+  t.like(error, { statusCode: 503, requestId: request.requestId, awsErrorType: "ServiceUnavailableException" });
+  showsNone(t, error, ["canary-body-of-the-reply"], "the error");
+});
+
+test.serial("a hint is set off from the message by one full stop", async (t) => {
+  for (const options of [{ thingName: "other" }, { roleAlias: "denied-role" }, { roleAlias: "no-such-role" }]) {
+    const error = await t.throwsAsync(sessionFor(t, bed.pem("ec256", options)).credentials());
+    t.regex(error.hint, /^[A-Z].*[.?]$/);
+    t.true(error.message.endsWith(`. ${error.hint}`));
+    t.false(error.message.includes(`.. ${error.hint}`), error.message);
+  }
+});
+
+// ------------------------------------------------------------------------------------------------------------ close
+
+const closedBy = {
+  "session.close()": (session) => session.close(),
+  "session[Symbol.asyncDispose]()": (session) => session[Symbol.asyncDispose](),
+};
+
+for (const [how, close] of Object.entries(closedBy)) {
+  test.serial(`${how} ends the session, as often as it is called`, async (t) => {
+    const session = new RefreshableSession(bed.pem());
+    await session.credentials();
+    t.is(await close(session), undefined);
+    await Promise.all([close(session), close(session)]);
+    for (const call of [
+      session.credentials,
+      () => session.refreshableCredentials(),
+      () => session.refresh(),
+      () => session.refresh({ force: true }),
+    ]) {
+      const error = await t.throwsAsync(call());
+      t.true(error instanceof ClosedError);
+      t.like(error, { name: "ClosedError", code: "ERR_CLOSED", retryable: false, tryNextLink: false });
+    }
+    t.is(await requests(), 1);
+    t.deepEqual(JSON.parse(JSON.stringify(session)), { method: "iot", closed: true });
+  });
+}
+
+test.serial("a session that was never used closes", async (t) => {
+  const session = new RefreshableSession(bed.pem());
+  await t.notThrowsAsync(session.close());
+  await t.throwsAsync(session.credentials(), { code: "ERR_CLOSED" });
+  t.deepEqual(await bed.log(), []);
+});
+
+test.serial("close answers those who wait for a fetch", async (t) => {
+  await bed.fault("half-open");
+  const session = new RefreshableSession(bed.pem());
+  const waiting = [session.credentials(), session.refresh({ force: true }), session.refreshableCredentials()];
+  const outcomes = Promise.allSettled(waiting);
+  await awaited(bed, "request", 1);
+  await session.close();
+  for (const { reason } of await outcomes) t.is(reason?.code, "ERR_CLOSED");
+});
+
+test.serial("close leaves other sessions alone", async (t) => {
+  const [one, other] = [new RefreshableSession(bed.pem()), sessionFor(t, bed.pem())];
+  await Promise.all([one.credentials(), other.credentials()]);
+  await one.close();
+  await t.notThrowsAsync(other.refresh({ force: true }));
+});
+
+test.serial("close ends the connection", async (t) => {
+  const session = new RefreshableSession(bed.pem());
+  await session.credentials();
+  const open = async () => (await bed.control("GET", "/state")).openConnections;
+  t.is(await open(), 1);
+  await session.close();
+  // The other end hears of it a moment later.
+  const deadline = Date.now() + 5000;
+  while ((await open()) > 0 && Date.now() < deadline);
+  t.is(await open(), 0);
+});
+
+test.serial("`await using` closes the session at the end of the block", async (t) => {
+  // Compiled, since the oldest Node supported does not parse it.
+  const source =
+    "export async function block(session) { await using _ = session; return await session.credentials(); }";
+  const { outputText } = ts.transpileModule(source, { compilerOptions: { target: "es2022", module: "es2022" } });
+  const { block } = await import(`data:text/javascript,${encodeURIComponent(outputText)}`);
+  const session = new RefreshableSession(bed.pem());
+  const { accessKeyId } = await block(session);
+  t.regex(accessKeyId, /^ASIA/);
+  await t.throwsAsync(session.credentials(), { code: "ERR_CLOSED" });
+});
+
+// ---------------------------------------------------------------------------------------------------------- secrets
+
+test.serial("session and provider show no secret, however they are looked at", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  const credentials = await session.credentials();
+  const secrets = [...secretsOf(credentials), ...keyLines];
+  for (const [label, value] of Object.entries({
+    session,
+    "a spread session": { ...session },
+    "a cloned session": structuredClone(session),
+    provider: session.credentials,
+    "a spread provider": { ...session.credentials },
+    "the provider of fromIot": fromIot((({ method: _, ...options }) => options)(bed.pem())),
+    "all own properties": Reflect.ownKeys(session).map((key) => session[key]),
+  })) {
+    showsNone(t, value, secrets, label);
+    t.false(inspect(value, { customInspect: false, showHidden: true, depth: 9 }).includes(secrets[0]), label);
+  }
+  t.is(inspect(session), "RefreshableSession { method: 'iot', closed: false }");
+  t.throws(() => structuredClone(session.credentials), { any: true, name: "DataCloneError" });
+});
+
+test.serial("util.inspect and console.log redact credentials", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  const credentials = await session.credentials();
+  const keys = await session.refreshableCredentials();
+  const secrets = secretsOf(credentials);
+  for (const value of [credentials, keys, { nested: [credentials, keys] }, new Map([["a", credentials]])]) {
+    const shown = inspect(value, { depth: 9 });
+    for (const secret of secrets) t.false(shown.includes(secret), shown);
+    t.true(shown.includes(credentials.accessKeyId), shown);
+    t.true(shown.includes("redacted"), shown);
+  }
+  for (const value of [credentials, keys]) t.false(`${value}`.includes(secrets[0]));
+  // Not an enumerable property: SDK clients copy what is enumerable.
+  t.deepEqual(Object.getOwnPropertySymbols({ ...credentials }), []);
+});
+
+test.serial("what is logged holds the key's id and end, and no secret", async (t) => {
+  const logger = recorder();
+  const warnings = [];
+  const onWarning = (warning) => warnings.push(warning);
+  const session = sessionFor(t, bed.pem("ec256", { logger, onWarning, verifyPeer: false }));
+  const first = await session.credentials();
+  await session.refresh({ force: true });
+  const second = await session.credentials();
+  await bed.fault("status", { code: 500 });
+  await t.throwsAsync(session.refresh({ force: true }));
+  await session.close();
+  const secrets = [...secretsOf(first), ...secretsOf(second), ...keyLines];
+  showsNone(t, [logger.lines, warnings], secrets, "the log");
+  const debug = logger.lines.filter(({ level }) => level === "debug").map(({ text }) => text);
+  t.is(debug.length, 2, "one line for each fetch");
+  for (const [i, { accessKeyId, expiration }] of [first, second].entries()) {
+    t.true(debug[i].includes(accessKeyId) && debug[i].includes(expiration.toISOString()), debug[i]);
+  }
+});
+
+test.serial("a logger that throws does not keep anybody from the keys", async (t) => {
+  const logger = recorder();
+  logger.debug = () => {
+    throw new Error("mine");
+  };
+  const session = sessionFor(t, bed.pem("ec256", { logger }));
+  await t.notThrowsAsync(session.credentials());
+});

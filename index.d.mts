@@ -1,0 +1,2 @@
+// The types of the ES module: the same names, and no default export.
+export * from "./index.js";
