@@ -53,6 +53,7 @@
 //! | `pin`, `session` | what is remembered of PINs; the one session and its login |
 //! | `token_state` | what a token's thread owns; run, remedy, run once more |
 //! | `mechanism`, `raw_sign`, `der` | how a signature is asked for and encoded |
+//! | `access` | a user's way to a token's thread |
 //! | `token`, `signer` | the public handles |
 //! | `failure`, `return_value` | what went wrong inside, and what it is called outside |
 
@@ -61,6 +62,7 @@
     reason = "PKCS#11 is a C interface; three files call it directly, each call with its reason"
 )]
 
+mod access;
 mod certificates;
 mod config;
 mod der;

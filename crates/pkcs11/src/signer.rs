@@ -6,11 +6,11 @@ use std::sync::Arc;
 use cryptoki::object::{KeyType, ObjectHandle};
 use refresh_session_core::{Code, Error, KeyKind, PublicKey, Result, SignatureScheme, Signer};
 
+use crate::access::TokenAccess;
 use crate::config::ObjectSelector;
 use crate::failure::Failure;
 use crate::mechanism::family;
 use crate::session::Proof;
-use crate::token::TokenAccess;
 use crate::token_state::Access;
 use crate::{der, objects};
 
@@ -55,7 +55,7 @@ impl Pkcs11Signer {
     /// What an earlier test signature of this key showed, while the token's session has lasted.
     fn proof(&self) -> Result<Option<Proof>> {
         let (selector, expected) = (Arc::clone(&self.key), self.expected.clone());
-        self.on_token("finding the key", move |access| {
+        self.access.run("finding the key", move |access| {
             Ok(access.session.proofs.get(&*selector).filter(|proof| proof.expected == expected).cloned())
         })
     }
@@ -63,28 +63,16 @@ impl Pkcs11Signer {
     fn remember_proof(&self) -> Result<()> {
         let proof = Proof { expected: self.expected.clone(), schemes: self.schemes.clone() };
         let selector = (*self.key).clone();
-        self.on_token("finding the key", move |access| {
+        self.access.run("finding the key", move |access| {
             access.session.proofs.insert(selector.clone(), proof.clone());
             Ok(())
         })
     }
 
-    /// Runs `request` on the token's thread, as whoever opened it.
-    fn on_token<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        request: impl Fn(&mut Access<'_>) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T> {
-        let credential = self.access.credential.clone();
-        self.access
-            .thread()
-            .call(what, self.access.deadline, move |state| state.run(credential.as_deref(), request))
-    }
-
     /// Refuses a key that visibly is another one, before anything is signed with it.
     fn compare_public_halves(&self) -> Result<Option<PublicKey>> {
         let selector = Arc::clone(&self.key);
-        let (kind, shown) = self.on_token("finding the key", move |access| look(access, &selector))?;
+        let (kind, shown) = self.access.run("finding the key", move |access| look(access, &selector))?;
         if let Some(kind) = kind.filter(|kind| Some(*kind) != key_type(self.expected.kind())) {
             let what = format!("is of type {kind}");
             return Err(self.mismatch(&what, shown.as_ref()));
@@ -122,7 +110,7 @@ impl Pkcs11Signer {
         let selector = Arc::clone(&self.key);
         let digest = scheme.hash().digest(message);
         let owned = message.to_vec();
-        let raw = self.on_token("a signature", move |access| {
+        let raw = self.access.run("a signature", move |access| {
             let key = access.private_key(&selector)?;
             access.sign(key, scheme, &owned, &digest)
         })?;

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use refresh_session_core::{Certificate, PublicKey, Result, Secret};
 
+use crate::access::TokenAccess;
 use crate::certificates;
 use crate::config::{ObjectSelector, TokenConfig};
 use crate::pin::Credential;
-use crate::registry::{self, TokenThread, TokenUser};
+use crate::registry;
 use crate::signer::Pkcs11Signer;
 
 /// One token, opened with one PIN or none. Cheap to clone; all of them share the token's one session, which is closed
@@ -22,22 +22,6 @@ pub struct Token {
     access: TokenAccess,
     key: ObjectSelector,
     certificate: ObjectSelector,
-}
-
-/// What it takes to send a request to the token.
-#[derive(Clone)]
-pub(crate) struct TokenAccess {
-    user: TokenUser,
-    pub(crate) credential: Option<Arc<Credential>>,
-    pub(crate) deadline: Duration,
-    /// ``token `gw` ``.
-    pub(crate) subject: String,
-}
-
-impl TokenAccess {
-    pub(crate) fn thread(&self) -> &'static TokenThread {
-        self.user.thread()
-    }
 }
 
 impl Token {
@@ -93,10 +77,7 @@ impl Token {
     /// cannot be parsed, and those of a login if one is needed and a PIN was given.
     pub fn certificates(&self, selector: &ObjectSelector) -> Result<Vec<Certificate>> {
         let selector = selector.or(&self.certificate).or(&self.key).clone();
-        let credential = self.access.credential.clone();
-        self.access.thread().call("reading the certificate", self.access.deadline, move |state| {
-            state.run(credential.as_deref(), |access| certificates::chain(access, &selector))
-        })
+        self.access.run("reading the certificate", move |access| certificates::chain(access, &selector))
     }
 }
 

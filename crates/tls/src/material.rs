@@ -51,7 +51,7 @@ impl Material {
                 param,
                 match self {
                     Self::Path(path) => format!("is empty: file {}", shown::path(path)),
-                    Self::Inline(_) => "has no content".into(),
+                    Self::Inline(_) => "is empty".into(),
                 },
             ));
         }
