@@ -41,5 +41,7 @@ fi
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   echo 'setup: installing npm packages'
-  npm ci --ignore-scripts --loglevel=error
+  # Versions are those of the lock file. Not `npm ci`: it insists on the optional packages of every other platform,
+  # which not every registry mirror has.
+  npm install --no-save --ignore-scripts --loglevel=error
 fi
