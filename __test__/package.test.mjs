@@ -139,7 +139,8 @@ test("what npm would publish is what runs, and no source, test or key", async (t
   ]) {
     t.true(files.includes(needed), needed);
   }
-  const expected = /^(package\.json|LICENSE|README\.md|index\.d\.m?ts|dist\/.*\.m?js|refresh-session\.[a-z0-9-]+\.node)$/;
+  const expected =
+    /^(package\.json|LICENSE|README\.md|index\.d\.m?ts|dist\/.*\.m?js|refresh-session\.[a-z0-9-]+\.node)$/;
   t.deepEqual(
     files.filter((path) => !expected.test(path)),
     [],

@@ -187,7 +187,7 @@ const misses = [
   [
     "a key id that no key has",
     { privateKeyId: "ff01" },
-    ["ERR_PKCS11_KEY_NOT_FOUND", false, "pkcs11.privateKeyLabel"],
+    ["ERR_PKCS11_KEY_NOT_FOUND", false, "pkcs11.privateKeyId"],
     [/id ff01/, /label "ec256" id 01/],
   ],
   [

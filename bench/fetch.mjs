@@ -16,7 +16,7 @@ const python = ".cache/peers/python/bin/python";
 const rounds = Number(process.env.BENCH_ROUNDS ?? 300);
 
 export async function benchFetch() {
-  const aws = await startTestbed({ tokens: true });
+  const aws = await startTestbed({ tokens: true, profiles: ["release"] });
   // Keeps the token open, as the long-lived session of a gateway does.
   const holder = new RefreshableSession(aws.hsm("ec256"));
   try {

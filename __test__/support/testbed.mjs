@@ -11,10 +11,10 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Starts a testbed; with `tokens`, SoftHSM knows its tokens from here on in this process. */
-export async function startTestbed({ tokens = false } = {}) {
+export async function startTestbed({ tokens = false, profiles = ["debug", "fast"] } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "refresh-session-"));
   const args = ["serve", "--dir", dir, "--stop-with-stdin", ...(tokens ? ["--tokens"] : [])];
-  const child = spawn(binary(), args, { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(binary(profiles), args, { stdio: ["pipe", "pipe", "inherit"] });
   const exited = new Promise((resolve) => child.once("exit", resolve));
   const lines = createInterface({ input: child.stdout });
   const ready = await Promise.race([
@@ -107,8 +107,8 @@ class Testbed {
   }
 }
 
-function binary() {
-  const built = ["debug", "fast"].map((profile) => join(root, "target", profile, "testbed")).find(existsSync);
+function binary(profiles) {
+  const built = profiles.map((profile) => join(root, "target", profile, "testbed")).find(existsSync);
   if (built === undefined) throw new Error("the testbed is not built: run `cargo build -p refresh-session-testbed`");
   return built;
 }

@@ -1,7 +1,9 @@
 //! Node environments come and go (workers); the module and its tokens are the process's.
 //!
-//! The last environment to end closes the token sessions: a TPM without a resource manager leaks the session of
-//! every process that exits without closing it.
+//! Whoever ends last closes the token sessions: a TPM without a resource manager leaks the session of every process
+//! that exits without closing it, and a module that is called during the C library's teardown crashes. Node runs no
+//! cleanup hook of the main thread on `process.exit()` or an uncaught error: there `src/ts/native.ts` calls
+//! [`end_process`] from the `exit` event.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,4 +24,10 @@ pub fn environment_starts(_exports: Object<'_>, env: Env) -> Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// The process ends: token sessions are closed, about a second at most, and no token is used any more.
+#[napi]
+pub fn end_process() {
+    refresh_session_pkcs11::close_all();
 }

@@ -34,7 +34,7 @@ pub struct NativeIotOptions {
     pub ca: Option<Either<String, Uint8Array>>,
     pub verify_peer: bool,
     pub server_name: Option<String>,
-    pub connect_timeout_ms: u32,
+    pub connect_timeout_ms: Option<u32>,
 }
 
 /// The `pkcs11` option as an object.
@@ -69,7 +69,7 @@ impl NativeIotOptions {
             ca: self.ca.map_or(CaOptions::System, |ca| CaOptions::Bundle(material(ca))),
             verify_peer: self.verify_peer,
             server_name: self.server_name,
-            connect_timeout: Duration::from_millis(self.connect_timeout_ms.into()),
+            connect_timeout: self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use napi::bindgen_prelude::Either;
+use napi::Env;
+use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi_derive::napi;
 use refresh_session_core::{Clock, Result, Warning};
 use refresh_session_session::{Held, IotSource, PinProvider, Schedule, Session, SystemClock};
@@ -26,6 +27,9 @@ pub struct NativeIdentity {
 }
 
 /// A session: its source and the keys it holds.
+///
+/// Its futures own what they need. An `async fn(&self)` would borrow this object, which is dropped with its
+/// environment when a worker is terminated, under the feet of a fetch that goes on.
 #[napi]
 pub struct NativeSession {
     session: Arc<Session>,
@@ -33,6 +37,8 @@ pub struct NativeSession {
 }
 
 type Warnings = Arc<Mutex<Vec<Warning>>>;
+
+type Outcome = Either<NativeIdentity, NativeError>;
 
 /// Makes a session on the IoT credentials endpoint. Reads certificate, key and CA files; no network, no token.
 #[napi]
@@ -77,9 +83,10 @@ impl NativeSession {
     }
 
     /// Keys that are valid now; `force` fetches in any case.
-    #[napi]
-    pub async fn identity(&self, force: bool) -> Either<NativeIdentity, NativeError> {
-        either(self.session.identity(force).await.map(|held| identity(&held)))
+    #[napi(ts_return_type = "Promise<NativeIdentity | NativeError>")]
+    pub fn identity<'env>(&self, env: &'env Env, force: bool) -> napi::Result<PromiseRaw<'env, Outcome>> {
+        let session = self.session.clone();
+        env.spawn_future(async move { Ok(either(session.identity(force).await.map(|held| identity(&held)))) })
     }
 
     /// Warnings since the last call.
@@ -90,8 +97,12 @@ impl NativeSession {
 
     /// Ends the session.
     #[napi]
-    pub async fn close(&self) {
-        self.session.close().await;
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+        let session = self.session.clone();
+        env.spawn_future(async move {
+            session.close().await;
+            Ok(())
+        })
     }
 }
 

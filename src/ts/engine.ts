@@ -55,7 +55,9 @@ export class Engine {
   async identity(force: boolean): Promise<NativeIdentity> {
     const result = await this.#native.identity(force);
     this.#deliverWarnings();
-    if (isFailure(result)) throw toError(result, this.#pin?.takeFailure());
+    if (isFailure(result)) {
+      throw toError(result, result.code === "ERR_PKCS11_PIN_CALLBACK" ? this.#pin?.failure : undefined);
+    }
     if (result.generation !== this.#copy?.generation && !this.#closed) {
       this.#copy = result;
       logFetch(this.method, result, this.#reporting);

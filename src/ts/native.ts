@@ -8,6 +8,7 @@
  */
 
 import { join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import type * as binding from "./binding";
 import { ConfigurationError } from "./errors";
 
@@ -55,3 +56,6 @@ function isMissing(failure: unknown, candidate: string): boolean {
 }
 
 export const native = load();
+
+// Node runs the addon's own hook on an orderly end only, not on `process.exit()`; a worker's end is not the process's.
+if (isMainThread) process.on("exit", () => native.endProcess());

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::{AGE, DATE};
 use refresh_session_core::{Clock, Issued, Result, Timestamp};
 use refresh_session_tls::http::ConnectionFacts;
+use refresh_session_tls::http::headers::{REQUEST_ID, identifier};
 use refresh_session_tls::{HttpClient, Timeouts};
 
 use crate::{IotRequest, refusal, reply};
@@ -39,7 +40,8 @@ impl IotClient {
         let server_date = server_date(&response.headers);
         // Without a usable `Date` the local calendar is all there is to judge "already over" by.
         let now = server_date.unwrap_or_else(|| self.clock.wall());
-        let identity = reply::parse(&response.body, now)?;
+        let identity = reply::parse(&response.body, now)
+            .map_err(|error| error.with_response(OK, identifier(&response.headers, REQUEST_ID), None))?;
         let at = response.sent.midpoint(response.received);
         Ok((Issued { identity, server_date, at }, response.connection))
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use refresh_session_core::{Code, Error, Timestamp};
 use refresh_session_tls::HttpResponse;
+use refresh_session_tls::http::headers::{REQUEST_ID, identifier};
 use serde::Deserialize;
 
 use crate::IotRequest;
@@ -91,7 +92,7 @@ pub(crate) fn error(request: &IotRequest, response: &HttpResponse) -> Error {
     };
     Error::new(code, format!("the credentials endpoint refused (HTTP {status}): {found}{asked}"))
         .with_hint(hint)
-        .with_response(status, identifier(&response.headers, "x-amzn-requestid"), aws_error_type)
+        .with_response(status, identifier(&response.headers, REQUEST_ID), aws_error_type)
         .with_retry_after(retry_after(&response.headers))
 }
 
@@ -117,34 +118,26 @@ fn classify(
         return (Code::UnexpectedStatus, found, "Check `endpoint`; a portal or proxy may be answering.");
     }
     let said = message(&response.body);
-    match TABLE.iter().find(|row| row.status == status && said.starts_with(row.message)) {
+    let fits =
+        |row: &&Row| row.status == status && said.as_ref().is_some_and(|said| said.starts_with(row.message));
+    match TABLE.iter().find(fits) {
         Some(row) => (row.code, (row.found)(request), row.hint),
         None => (
             Code::UnexpectedStatus,
             "for a reason that is not known here".into(),
-            "Check `endpoint`; with the request id AWS support can tell more.",
+            "Check `endpoint`, a portal or proxy may be answering; with the request id AWS support can tell more.",
         ),
     }
 }
 
-/// The body's `message`, lower case; empty when the body is something else.
-fn message(body: &[u8]) -> String {
+/// The body's `message`, lower case; `None` when the body is something else, such as a portal's page.
+fn message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
         #[serde(alias = "Message")]
         message: String,
     }
-    serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message.to_lowercase()).unwrap_or_default()
-}
-
-/// A header that names something. Anything that does not look like a name is dropped: it goes into errors and logs.
-fn identifier(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
-    // `AccessDeniedException:http://internal…` is a form that some AWS services use.
-    let value = value.split(':').next()?.trim();
-    let plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'#' | b'=' | b'/');
-    ((1..=128).contains(&value.len()) && value.bytes().all(plain)).then(|| value.to_owned())
+    serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.message.to_lowercase())
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date that is read against the reply's own `Date`.
@@ -236,6 +229,13 @@ mod tests {
         let odd = refused(400, "canary", &[("x-amzn-requestid", "a b<script>")]);
         assert_eq!(odd.request_id(), None);
         assert!(!format!("{error:?}{odd:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_portals_page_is_no_refusal_of_aws() {
+        for status in [400, 403, 404] {
+            assert_eq!(refused(status, "<html>log in</html>", &[]).code(), Code::UnexpectedStatus);
+        }
     }
 
     #[test]

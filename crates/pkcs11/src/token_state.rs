@@ -242,19 +242,21 @@ impl Access<'_> {
     fn no_single_key(&self, selector: &ObjectSelector, found: &[ObjectHandle]) -> Result<Error, Failure> {
         let session = &self.session.handle;
         let subject = self.subject;
+        let by_id = selector.label.is_none() && selector.id.is_some();
+        let param = if by_id { "pkcs11.privateKeyId" } else { "pkcs11.privateKeyLabel" };
         if found.is_empty() {
             let all = objects::find(session, ObjectClass::PRIVATE_KEY, &ObjectSelector::default())?;
             let seen = objects::listed(session, &all);
             let message =
                 format!("PKCS#11 {subject} has no private key with {selector}; private keys seen: {seen}");
             return Ok(Error::new(Code::Pkcs11KeyNotFound, message)
-                .with_param("pkcs11.privateKeyLabel")
+                .with_param(param)
                 .with_hint("Correct `pkcs11.privateKeyLabel` or `pkcs11.privateKeyId`."));
         }
         let seen = objects::listed(session, found);
         let message = format!("PKCS#11 {subject} has {} private keys with {selector}: {seen}", found.len());
         Ok(Error::new(Code::Pkcs11KeyAmbiguous, message)
-            .with_param("pkcs11.privateKeyLabel")
+            .with_param(param)
             .with_hint("Select one by `pkcs11.privateKeyId`, with the label or without."))
     }
 }

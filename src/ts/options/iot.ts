@@ -92,7 +92,7 @@ export function parseIotOptions(options: unknown): ParsedIotOptions {
       ca: given.ca === "system" ? undefined : given.ca,
       verifyPeer: given.verifyPeer ?? true,
       serverName: given.serverName,
-      connectTimeoutMs: given.connectTimeoutMs ?? timeoutMs,
+      connectTimeoutMs: given.connectTimeoutMs,
     }),
     pin,
     reporting: defined({ logger, onWarning }),
@@ -118,10 +118,9 @@ export class PinCallback {
     }
   };
 
-  takeFailure(): unknown {
-    const cause = this.#failure?.cause;
-    this.#failure = undefined;
-    return cause;
+  /** What it threw the last time it was asked. */
+  get failure(): unknown {
+    return this.#failure?.cause;
   }
 }
 

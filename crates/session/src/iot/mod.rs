@@ -31,7 +31,7 @@ pub struct IotSource {
     trust: Trust,
     verify_peer: bool,
     request: IotRequest,
-    connect_timeout: Duration,
+    connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
     warn: Warn,
     client: Mutex<Option<Arc<IotClient>>>,
@@ -123,7 +123,7 @@ impl IotSource {
         let deadline = self.clock.boot().after(limit);
         let client = self.client(limit).await?;
         let left = deadline.since(self.clock.boot());
-        let timeouts = Timeouts { total: left, connect: self.connect_timeout.min(left) };
+        let timeouts = Timeouts { total: limit, left, connect: self.connect_timeout };
         client.fetch(timeouts).await.map(|(issued, _)| issued)
     }
 

@@ -52,7 +52,10 @@ impl TokenIdentity {
                 Code::Pkcs11PinCallback,
                 format!("option `pkcs11.userPin`: the callback gave no PIN within {} ms", limit.as_millis()),
             )
-            .with_param("pkcs11.userPin"))
+            .with_param("pkcs11.userPin")
+            .with_hint(
+                "It must return, or resolve to, a string or Uint8Array in time; or raise `timeoutMs`.",
+            ))
         })?;
         let (config, chain) = (self.config.clone(), self.chain.clone());
         // Every wait inside has its own deadline; one that outlives this fetch ends by itself.

@@ -1,9 +1,7 @@
 //! From a target to an HTTP/1.1 connection over TLS.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::pump::Pump;
 use super::{ConnectionFacts, Target, errors};
 use crate::TlsConfig;
 use crate::handshake::{HandshakeReport, Phase};
@@ -30,17 +29,14 @@ pub(super) struct Connection {
     pub(super) report: Arc<HandshakeReport>,
     pub(super) requests: u32,
     pub(super) close_after: bool,
-    driver: Option<Driver>,
+    pump: Pump,
 }
-
-/// What moves bytes between the request and the socket.
-type Driver = Pin<Box<http1::Connection<TokioIo<TlsStream<TcpStream>>, Empty<Bytes>>>>;
 
 impl Connection {
     pub(super) async fn open(
         target: &Target,
         tls: &TlsConfig,
-        connect_timeout: Duration,
+        connect_timeout: Option<Duration>,
         report: Arc<HandshakeReport>,
     ) -> Result<Self> {
         let (target, tls) = (target.clone(), tls.clone());
@@ -51,13 +47,17 @@ impl Connection {
             in_task.enter(Phase::Handshake);
             handshake_tls(stream, &target, &tls, in_task.clone()).await
         });
-        let stream = match timeout(connect_timeout, AbortOnDrop(opening)).await {
-            Ok(Ok(opened)) => opened?,
-            Ok(Err(_)) => {
-                return Err(Error::new(Code::Internal, "the connecting task ended without an answer"));
-            }
-            Err(_) => return Err(errors::connect_timed_out(&authority, connect_timeout, report.phase())),
+        let opening = AbortOnDrop(opening);
+        let opened = match connect_timeout {
+            None => opening.await,
+            Some(limit) => match timeout(limit, opening).await {
+                Ok(opened) => opened,
+                Err(_) => return Err(errors::connect_timed_out(&authority, limit, report.phase())),
+            },
         };
+        let stream = opened.unwrap_or_else(|_| {
+            Err(Error::new(Code::Internal, "the connecting task ended without an answer"))
+        })?;
         report.enter(Phase::Response);
         Self::over(stream, report).await
     }
@@ -67,33 +67,16 @@ impl Connection {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::new(Code::Protocol, format!("HTTP/1.1 could not start: {error}")))?;
-        let driver = Some(Box::pin(connection));
-        Ok(Self { sender, facts, report, requests: 0, close_after: false, driver })
-    }
-
-    /// Runs `work`, a part of an exchange, while it moves the connection along.
-    ///
-    /// A task of its own would do that too, at the price of two more switches of task for every request. Between
-    /// requests nothing has to move: that the server has closed shows when the next one begins.
-    pub(super) async fn drive<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        poll_fn(|context| {
-            // How the connection ended reaches the request that is on it; the driver's own result says nothing more.
-            if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
-                *driver = None;
-            }
-            work.as_mut().poll(context)
-        })
-        .await
+        Ok(Self { sender, facts, report, requests: 0, close_after: false, pump: Pump::new(connection) })
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.driver.is_some() && !self.sender.is_closed()
+        !self.pump.has_ended() && !self.sender.is_closed()
     }
 
     /// The parts that an exchange borrows side by side.
-    pub(super) fn parts(&mut self) -> (&mut SendRequest<Empty<Bytes>>, &mut Option<Driver>) {
-        (&mut self.sender, &mut self.driver)
+    pub(super) fn parts(&mut self) -> (&mut SendRequest<Empty<Bytes>>, &mut Pump) {
+        (&mut self.sender, &mut self.pump)
     }
 
     pub(super) fn report(&self) -> Arc<HandshakeReport> {

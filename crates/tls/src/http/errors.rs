@@ -5,9 +5,11 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
+use http::response::Parts;
 use refresh_session_core::{Code, Error};
 use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 
+use super::headers::{REQUEST_ID, identifier};
 use super::{MAX_BODY_BYTES, Target};
 use crate::handshake::{HandshakeReport, Phase};
 
@@ -92,12 +94,14 @@ pub(super) fn exchange_failed(target: &Target, error: hyper::Error, certificate_
     lost(target, &error).with_source(error)
 }
 
-pub(super) fn too_large(target: &Target, status: u16) -> Error {
+pub(super) fn too_large(target: &Target, head: &Parts) -> Error {
+    let status = head.status.as_u16();
     Error::new(
         Code::ReplyTooLarge,
         format!("the reply of {} is larger than {MAX_BODY_BYTES} bytes (HTTP {status})", target.authority()),
     )
     .with_hint("A genuine reply has about 1.5 KiB: check what answers at `endpoint`.")
+    .with_response(status, identifier(&head.headers, REQUEST_ID), None)
 }
 
 fn server_certificate(target: &Target, fault: &CertificateError) -> Error {

@@ -13,7 +13,7 @@ use crate::handshake::Phase;
 /// Why an exchange failed, and whether the request can have been seen by the server.
 pub(super) enum Failure {
     /// The connection broke before any byte of a reply; `fresh` if it had carried no request before.
-    BeforeReply { error: hyper::Error, fresh: bool, certificate_sent: bool },
+    BeforeReply { error: hyper::Error, fresh: bool, certificate_at_risk: bool },
     /// The connection broke within the reply.
     WithinReply(hyper::Error),
     /// The reply itself is at fault.
@@ -28,10 +28,8 @@ impl Failure {
 
     pub(super) fn into_error(self, target: &Target) -> Error {
         match self {
-            // In TLS 1.3 the client's handshake ends before the server has judged its certificate: a refusal shows
-            // on the first read.
-            Self::BeforeReply { error, fresh, certificate_sent } => {
-                errors::exchange_failed(target, error, fresh && certificate_sent)
+            Self::BeforeReply { error, certificate_at_risk, .. } => {
+                errors::exchange_failed(target, error, certificate_at_risk)
             }
             Self::WithinReply(error) => errors::exchange_failed(target, error, false),
             Self::Reply(error) => error,
@@ -49,27 +47,31 @@ impl Connection {
         let fresh = self.requests == 0;
         self.requests += 1;
         self.report.enter(Phase::Response);
-        let certificate_sent = self.report.certificate_sent();
-        let before_reply = |error| Failure::BeforeReply { error, fresh, certificate_sent };
+        // In TLS 1.3 the client's handshake ends before the server has judged its certificate, and a refusal shows on
+        // the first read. In TLS 1.2 the server's Finished has accepted it.
+        let judged = self.facts.tls_version != "TLSv1.3";
+        let certificate_at_risk = fresh && !judged && self.report.certificate_sent();
+        let before_reply = |error| Failure::BeforeReply { error, fresh, certificate_at_risk };
 
         let message = build(target, request).map_err(Failure::Reply)?;
-        let (sender, driver) = self.parts();
-        Self::drive(driver, sender.ready()).await.map_err(before_reply)?;
+        let (sender, pump) = self.parts();
+        pump.run(sender.ready()).await.map_err(before_reply)?;
         let sent = clock.boot();
-        let reply = Self::drive(driver, sender.send_request(message)).await.map_err(before_reply)?;
+        let reply = pump.run(sender.send_request(message)).await.map_err(before_reply)?;
         let received = clock.boot();
 
         let (head, mut incoming) = reply.into_parts();
-        self.close_after = says_close(&head);
         let mut body = Zeroizing::new(Vec::with_capacity(4096));
-        while let Some(frame) = Self::drive(self.parts().1, incoming.frame()).await {
-            let Ok(data) = frame.map_err(Failure::WithinReply)?.into_data() else { continue };
+        loop {
+            let frame = pump.run(async { incoming.frame().await.transpose() }).await;
+            let Some(frame) = frame.map_err(Failure::WithinReply)? else { break };
+            let Ok(data) = frame.into_data() else { continue };
             if body.len() + data.len() > MAX_BODY_BYTES {
-                self.close_after = true;
-                return Err(Failure::Reply(errors::too_large(target, head.status.as_u16())));
+                return Err(Failure::Reply(errors::too_large(target, &head)));
             }
             body.extend_from_slice(&data);
         }
+        self.close_after = says_close(&head);
         let mut connection = self.facts.clone();
         connection.kept = !fresh;
         Ok(HttpResponse {

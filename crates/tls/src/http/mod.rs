@@ -7,7 +7,7 @@
 //! 2. The request goes out; head and body of the reply come in, the body capped at [`MAX_BODY_BYTES`].
 //! 3. The connection is kept for the next request if the reply allows it.
 //!
-//! All of it happens within [`Timeouts::total`]. The connection is made in a task of its own, so that a token that
+//! All of it happens within [`Timeouts::left`]. The connection is made in a task of its own, so that a token that
 //! blocks a worker in the middle of the handshake cannot hold up the timeout.
 //!
 //! A kept connection may have been closed by the server a moment ago. A request that fails on one before any byte of
@@ -16,6 +16,8 @@
 mod connect;
 mod errors;
 mod exchange;
+pub mod headers;
+mod pump;
 
 use std::fmt;
 use std::sync::Arc;
@@ -68,10 +70,12 @@ impl Target {
 /// How long each part may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// Everything together.
+    /// What the user allows a whole fetch; for messages.
     pub total: Duration,
-    /// Name lookup, TCP and TLS together; within `total` either way.
-    pub connect: Duration,
+    /// What is left of it.
+    pub left: Duration,
+    /// Name lookup, TCP and TLS together; within `left` either way.
+    pub connect: Option<Duration>,
 }
 
 /// A GET request. Header values are public: nothing secret is sent over this client.
@@ -136,7 +140,7 @@ impl HttpClient {
     /// Every code of the connection class, `ERR_REPLY_TOO_LARGE`, or the signer's own error. Any HTTP status is `Ok`.
     pub async fn send(&self, request: &HttpRequest, timeouts: Timeouts) -> Result<HttpResponse> {
         let mut report = Arc::new(HandshakeReport::default());
-        match timeout(timeouts.total, self.exchange(request, timeouts, &mut report)).await {
+        match timeout(timeouts.left, self.exchange(request, timeouts, &mut report)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(self.timed_out(timeouts.total, report.phase())),
         }

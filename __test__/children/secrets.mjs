@@ -1,0 +1,119 @@
+// Lets everything that can be shown be shown: every class of error, sessions, providers, credentials, logs, warnings.
+// With `leak`, also that which must not be, so that the check can be checked.
+
+import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
+import { fromIot, RefreshableSession } from "../../dist/index.mjs";
+
+const { pem, encrypted, passphrase, hsm, uri, closedPort, leak } = JSON.parse(process.argv[2]);
+const keyText = readFileSync(pem.privateKey, "utf8");
+const pin = hsm.pkcs11.userPin;
+const logger = Object.fromEntries(
+  ["trace", "debug", "info", "warn", "error"].map((level) => [level, (...content) => show(`log ${level}`, content)]),
+);
+
+function show(title, value) {
+  const texts = [
+    inspect(value),
+    inspect(value, { showHidden: true, depth: 10, getters: true }),
+    String(value),
+    value instanceof Error ? `${value.stack} ${JSON.stringify(value)} ${JSON.stringify({ ...value })}` : "",
+  ];
+  console.log(`${title}: ${texts.join("\n")}`);
+  for (let cause = value?.cause; cause !== undefined; cause = cause.cause) show("cause", cause);
+}
+
+const classes = new Set();
+
+/** Shows what an attempt fails with; that it fails is part of the test. */
+async function failing(title, attempt) {
+  try {
+    await attempt();
+  } catch (error) {
+    classes.add(`${error.constructor.name} ${error.code}`);
+    show(title, error);
+    return;
+  }
+  throw new Error(`${title} did not fail`);
+}
+
+/** Lets the parent change the endpoint. */
+async function arranged(scene) {
+  process.send({ type: "scene", scene });
+  await new Promise((resolve) => process.once("message", resolve));
+}
+
+const open = (options, extra = {}) => new RefreshableSession({ ...options, logger, ...extra });
+
+// Options with secrets in the wrong place or shape.
+const broken = keyText.replace(/\n(?=-----END)/, "=\n").replace("\nMI", "\nXX");
+const body = keyText.split("\n").slice(1, -2).join("");
+await failing("broken key", () => open({ ...pem, privateKey: broken }));
+await failing("key as certificate", () => open({ ...pem, certificate: keyText }));
+await failing("key as CA", () => open({ ...pem, ca: keyText }));
+await failing("key as bytes of nothing", () => open({ ...pem, privateKey: Buffer.from(body) }));
+await failing("key as endpoint", () => open({ ...pem, endpoint: 1, privateKey: keyText }));
+await failing("key and token", () => open({ ...hsm, privateKey: keyText }));
+await failing("no passphrase", () => open({ ...pem, ...encrypted }));
+await failing("wrong passphrase", () => open({ ...pem, ...encrypted, privateKeyPassphrase: `${passphrase}x` }));
+await failing("passphrase with a token", () => open({ ...hsm, privateKeyPassphrase: passphrase }));
+await failing("passphrase of a wrong type", () => open({ ...pem, privateKeyPassphrase: [passphrase] }));
+await failing("PIN of a wrong type", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: [pin] } }));
+await failing("PIN in a slot", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, slotId: pin } }));
+await failing("PIN as an id", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, privateKeyId: pin } }));
+for (const wrong of [
+  `pkcs11:token=gw;pin-value=${pin}`,
+  `pkcs11:token=gw?pin-value=${pin}`,
+  `pkcs11:token=gw?module-path=/x&pin-value=${pin}%`,
+  `pkcs11:token=gw?module-path=/x&pin-value=${pin}&pin-value=${pin}`,
+  `pkcs11:token=gw?module-path=/x&pin-value=${pin}&pin-source=/x`,
+  `pkcs11:${pin}`,
+]) {
+  await failing("URI", () => open({ ...hsm, pkcs11: wrong }));
+}
+
+// Good ones, in every way that the key can be given.
+const good = [
+  open({ ...pem, privateKey: keyText }),
+  open({ ...pem, privateKey: Buffer.from(keyText) }),
+  open({ ...pem, ...encrypted, privateKeyPassphrase: passphrase }),
+  open(hsm),
+  open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: async () => pin } }),
+  open({ ...hsm, pkcs11: uri }),
+  // Warnings go to the process.
+  new RefreshableSession({ ...hsm, pkcs11: uri }),
+  new RefreshableSession({ ...pem, verifyPeer: false }),
+];
+for (const session of good) {
+  show("credentials", await session.credentials());
+  show("credentials of the seed's shape", await session.refreshableCredentials());
+  show("provider", session.credentials);
+  show("session", session);
+  console.log(JSON.stringify(session), JSON.stringify({ ...session }), JSON.stringify(session.credentials));
+}
+const { method, ...factory } = hsm;
+const provider = fromIot({ ...factory, logger });
+show("credentials", await provider());
+show("provider", provider);
+
+// Replies that hold secrets and are no good, and refusals that repeat some.
+for (const scene of ["truncated-json", "missing-field", "wrong-type-field", "duplicate-keys", "expired", "status"]) {
+  await arranged(scene);
+  await failing(scene, () => good[0].refresh({ force: true }));
+  await failing(scene, () => open(hsm).credentials());
+}
+await arranged("none");
+await failing("connection", () => open({ ...pem, endpoint: `localhost:${closedPort}` }).credentials());
+await failing("wrong PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: `${pin}x` } }).credentials());
+await failing("no PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: undefined } }).credentials());
+await failing("number as PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: () => [pin] } }).credentials());
+
+if (leak !== undefined) {
+  const keys = await good[0].credentials();
+  console.log(leak === "bytes" ? Buffer.from(pin) : { pin, passphrase, body, ...keys }[leak]);
+}
+for (const session of good) await session.close();
+await failing("closed", () => good[0].credentials());
+show("closed session", good[0]);
+process.send({ type: "scene", classes: [...classes] });
+process.disconnect();
