@@ -23,4 +23,5 @@ mod guard;
 mod lifecycle;
 mod options;
 mod pin;
+mod runtime;
 mod session;

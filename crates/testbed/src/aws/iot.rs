@@ -15,7 +15,7 @@
 //! They are looked at in this order. The statuses and messages are those of the real endpoint; of the error types
 //! only the one for a bad certificate is known, the others are our choice.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -25,7 +25,7 @@ use time::Duration;
 use super::{
     alias::{self, Alias, Outcome},
     certificates,
-    judge::judge,
+    judge::{ChainVerdict, judge, verify_chain},
     vault::Issued,
 };
 use crate::{
@@ -46,6 +46,7 @@ pub(crate) struct Endpoint {
     chain: Arc<dyn ClientCertVerifier>,
     connection: u64,
     presented: Vec<CertificateDer<'static>>,
+    verified: OnceLock<ChainVerdict>,
 }
 
 /// A row of the table above.
@@ -79,7 +80,7 @@ impl Endpoint {
         connection: u64,
         presented: Vec<CertificateDer<'static>>,
     ) -> Self {
-        Self { world, chain, connection, presented }
+        Self { world, chain, connection, presented, verified: OnceLock::new() }
     }
 
     /// The alias to issue keys for and how long they last, unless a row of the table applies.
@@ -114,7 +115,9 @@ impl Endpoint {
 
     fn check_certificate(&self, thing: Option<&str>) -> Result<(), Refusal> {
         let certificates = lock(&self.world.certificates);
-        judge(&self.chain, &certificates, &self.presented, UnixTime::now()).map_err(|_| CERTIFICATE)?;
+        let now = UnixTime::now();
+        let verified = self.verified.get_or_init(|| verify_chain(&self.chain, &self.presented, now));
+        judge(verified.clone(), &certificates, &self.presented, now).map_err(|_| CERTIFICATE)?;
         let registration = self.presented.first().and_then(|leaf| certificates.registration(leaf));
         match thing {
             Some(thing) if !registration.is_some_and(|registration| registration.things.contains(thing)) => {

@@ -1,6 +1,7 @@
 //! Decides whether a client certificate is good, in the handshake and again at every request.
 //!
-//! Judging at every request is what makes a revocation count on open connections and resumed sessions.
+//! Judging at every request is what makes a revocation count on open connections and resumed sessions. Only the chain,
+//! whose signatures cost more than the whole rest of a request, is verified once for each connection.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -26,21 +27,35 @@ impl fmt::Display for NotRegistered {
 
 impl Error for NotRegistered {}
 
-/// Whether the certificate is good now. `chain` knows the device CA.
+/// What the device CA says of a certificate: [`verify_chain`], or remembered from an earlier request.
+pub(crate) type ChainVerdict = Result<(), rustls::Error>;
+
+/// Whether the certificate verifies. `chain` knows the device CA.
+pub(crate) fn verify_chain(
+    chain: &Arc<dyn ClientCertVerifier>,
+    presented: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> ChainVerdict {
+    let [leaf, intermediates @ ..] = presented else {
+        return Err(rustls::Error::NoCertificatesPresented);
+    };
+    chain.verify_client_cert(leaf, intermediates, now).map(drop)
+}
+
+/// Whether the certificate is good now.
 ///
 /// The error decides the alert: `unknown_ca`, `certificate_expired`, `certificate_revoked`, or
 /// `certificate_unknown` for a certificate that is merely not registered.
 pub(crate) fn judge(
-    chain: &Arc<dyn ClientCertVerifier>,
+    verified: ChainVerdict,
     certificates: &Certificates,
     presented: &[CertificateDer<'_>],
     now: UnixTime,
 ) -> Result<(), rustls::Error> {
-    let [leaf, intermediates @ ..] = presented else {
+    let Some(leaf) = presented.first() else {
         return Err(rustls::Error::NoCertificatesPresented);
     };
     let status = certificates.registration(leaf).map_or(Status::Unknown, |registration| registration.status);
-    let verified = chain.verify_client_cert(leaf, intermediates, now).map(drop);
     match (status, verified) {
         (Status::Revoked, _) => Err(CertificateError::Revoked.into()),
         // Registered without a CA: only its dates speak for it.

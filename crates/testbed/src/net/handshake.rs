@@ -14,7 +14,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::{
-    aws::judge::judge,
+    aws::judge::{judge, verify_chain},
     pki::{ALT_NAME, HOST},
     settings::{ClientSchemes, Refuse},
     sync::lock,
@@ -65,7 +65,7 @@ impl ClientCertVerifier for Gatekeeper {
             let mut presented = vec![end_entity.clone()];
             presented.extend_from_slice(intermediates);
             let certificates = lock(&self.world.certificates);
-            judge(&self.chain, &certificates, &presented, now)?;
+            judge(verify_chain(&self.chain, &presented, now), &certificates, &presented, now)?;
         }
         Ok(ClientCertVerified::assertion())
     }
