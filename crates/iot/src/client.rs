@@ -1,13 +1,13 @@
 //! One fetch: request out, identity or error back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{AGE, DATE};
-use refresh_session_core::{Clock, Issued, Result, Timestamp};
-use refresh_session_tls::http::ConnectionFacts;
+use refresh_session_core::{Clock, Error, Issued, Result, Timestamp};
+use refresh_session_tls::HttpClient;
 use refresh_session_tls::http::headers::{REQUEST_ID, identifier};
-use refresh_session_tls::{HttpClient, Timeouts};
 
 use crate::{IotRequest, refusal, reply};
 
@@ -28,12 +28,12 @@ impl IotClient {
         Self { http, request, clock }
     }
 
-    /// Fetches one set of credentials.
+    /// Fetches one set of credentials. May be dropped at any time.
     ///
     /// # Errors
     /// The connection's, the signer's, a refusal of the table, `ERR_BAD_REPLY` or `ERR_EXPIRED_REPLY`.
-    pub async fn fetch(&self, timeouts: Timeouts) -> Result<(Issued, ConnectionFacts)> {
-        let response = self.http.send(self.request.http(), timeouts).await?;
+    pub async fn fetch(&self) -> Result<Issued> {
+        let response = self.http.send(self.request.http()).await?;
         if response.status != OK {
             return Err(refusal::error(&self.request, &response));
         }
@@ -43,7 +43,13 @@ impl IotClient {
         let identity = reply::parse(&response.body, now)
             .map_err(|error| error.with_response(OK, identifier(&response.headers, REQUEST_ID), None))?;
         let at = response.sent.midpoint(response.received);
-        Ok((Issued { identity, server_date, at }, response.connection))
+        Ok(Issued { identity, server_date, at })
+    }
+
+    /// The error for a [`fetch`](Self::fetch) that was dropped because it may take no more than `limit`.
+    #[must_use]
+    pub fn timed_out(&self, limit: Duration) -> Error {
+        self.http.timed_out(limit)
     }
 
     /// Closes the kept connection.

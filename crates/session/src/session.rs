@@ -20,9 +20,6 @@ use crate::source::Source;
 /// While keys are valid, a failed fetch is not repeated by every reader.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(15);
 
-/// How much longer than the source the driver waits, so that the source's own, better error wins.
-const GRACE: Duration = Duration::from_millis(250);
-
 /// Keys as they are held: what the source issued and when it ends on our clock.
 #[derive(Debug)]
 pub struct Held {
@@ -150,8 +147,8 @@ impl Session {
         let landing = Landing { session: self.clone(), land, done: false };
         let task = tokio::spawn(async move {
             let session = landing.session.clone();
-            let fetched = timeout(session.limit + GRACE, session.source.fetch(session.limit)).await;
-            landing.land(fetched.unwrap_or_else(|_| Err(out_of_time(session.limit))));
+            let fetched = timeout(session.limit, session.source.fetch()).await;
+            landing.land(fetched.unwrap_or_else(|_| Err(session.source.timed_out(session.limit))));
         });
         state.flight = Some(Flight { outcome: outcome.clone(), task: task.abort_handle() });
         outcome
@@ -242,9 +239,4 @@ enum Joined {
 
 fn closed() -> Error {
     Error::new(Code::Closed, "the session is closed").with_hint("Make a new session, or close it later.")
-}
-
-fn out_of_time(limit: Duration) -> Error {
-    Error::new(Code::Timeout, format!("fetching credentials: not done within {} ms", limit.as_millis()))
-        .with_hint("Check the link and the token, or raise `timeoutMs`.")
 }

@@ -64,7 +64,11 @@ impl std::fmt::Debug for TestSource {
 struct Shared(Arc<TestSource>);
 
 impl Source for Shared {
-    fn fetch(&self, _limit: Duration) -> Fetching<'_, Result<Issued>> {
+    fn timed_out(&self, limit: Duration) -> Error {
+        Error::new(Code::Timeout, format!("not done within {} ms", limit.as_millis()))
+    }
+
+    fn fetch(&self) -> Fetching<'_, Result<Issued>> {
         Box::pin(async {
             let number = self.0.fetches.fetch_add(1, Ordering::SeqCst) + 1;
             self.0.permits.acquire().await.unwrap().forget();

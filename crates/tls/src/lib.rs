@@ -27,7 +27,7 @@ pub mod provider;
 pub mod trust;
 
 pub use config::TlsConfig;
-pub use http::{HttpClient, HttpRequest, HttpResponse, Target, Timeouts};
+pub use http::{HttpClient, HttpRequest, HttpResponse, Target};
 pub use identity::ClientIdentity;
 pub use material::Material;
 pub use trust::Trust;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use refresh_session_core::{Certificate, Clock, Code, Error, Issued, Result, Warning};
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::identity::certificate_chain;
-use refresh_session_tls::{ClientIdentity, HttpClient, Target, Timeouts, TlsConfig, Trust};
+use refresh_session_tls::{ClientIdentity, HttpClient, Target, TlsConfig, Trust};
 use tokio::sync::Mutex;
 
 pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
@@ -119,28 +119,20 @@ impl IotSource {
         }
     }
 
-    async fn fetch_within(&self, limit: Duration) -> Result<Issued> {
-        let deadline = self.clock.boot().after(limit);
-        let client = self.client(limit).await?;
-        let left = deadline.since(self.clock.boot());
-        let timeouts = Timeouts { total: limit, left, connect: self.connect_timeout };
-        client.fetch(timeouts).await.map(|(issued, _)| issued)
-    }
-
-    async fn client(&self, limit: Duration) -> Result<Arc<IotClient>> {
+    async fn client(&self) -> Result<Arc<IotClient>> {
         let mut slot = self.client.lock().await;
         if let Some(client) = &*slot {
             return Ok(client.clone());
         }
         let identity = match &self.identity {
             IdentityOptions::Ready(identity) => identity.clone(),
-            IdentityOptions::Token(token) => token.open(limit).await?,
+            IdentityOptions::Token(token) => token.open().await?,
         };
         let tls = self.tls(identity).await?;
         if let Some(warning) = tls.warning() {
             (self.warn)(warning.clone());
         }
-        let http = HttpClient::new(self.target.clone(), tls, self.clock.clone());
+        let http = HttpClient::new(self.target.clone(), tls, self.connect_timeout, self.clock.clone());
         let client = Arc::new(IotClient::new(http, self.request.clone(), self.clock.clone()));
         *slot = Some(client.clone());
         Ok(client)
@@ -157,8 +149,22 @@ impl IotSource {
 }
 
 impl Source for IotSource {
-    fn fetch(&self, limit: Duration) -> Fetching<'_, Result<Issued>> {
-        Box::pin(self.fetch_within(limit))
+    fn fetch(&self) -> Fetching<'_, Result<Issued>> {
+        Box::pin(async { self.client().await?.fetch().await })
+    }
+
+    fn timed_out(&self, limit: Duration) -> Error {
+        // The fetch that held it is gone.
+        let client = self.client.try_lock().ok().and_then(|client| client.clone());
+        match (client, &self.identity) {
+            (Some(client), _) => client.timed_out(limit),
+            (None, IdentityOptions::Token(token)) => token.timed_out(limit),
+            (None, IdentityOptions::Ready(_)) => Error::new(
+                Code::Timeout,
+                format!("loading the trust store: not done within {} ms", limit.as_millis()),
+            )
+            .with_hint("Check the device's disk, or raise `timeoutMs`."),
+        }
     }
 
     fn close(&self) -> Fetching<'_, ()> {

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use refresh_session_core::{Certificate, Code, Error, Result, Secret, Warning, shown};
 use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector, uri};
 use refresh_session_tls::ClientIdentity;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::options::{Pkcs11Fields, Pkcs11Options};
 use crate::PinSource;
@@ -19,6 +19,8 @@ pub(super) struct TokenIdentity {
     config: TokenConfig,
     pin: PinSource,
     chain: Option<Vec<Certificate>>,
+    /// Whether the PIN is being waited for.
+    asking: AtomicBool,
 }
 
 impl TokenIdentity {
@@ -38,7 +40,7 @@ impl TokenIdentity {
         if !config.module.is_absolute() {
             return Err(relative(&config.module, param));
         }
-        Ok((Self { config, pin, chain }, warnings))
+        Ok((Self { config, pin, chain, asking: AtomicBool::new(false) }, warnings))
     }
 
     pub(super) fn certificate(&self) -> Option<&Certificate> {
@@ -46,22 +48,29 @@ impl TokenIdentity {
     }
 
     /// Opens the token, proves the key against the certificate, and makes the identity.
-    pub(super) async fn open(&self, limit: Duration) -> Result<ClientIdentity> {
-        let pin = timeout(limit, self.pin.obtain()).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                Code::Pkcs11PinCallback,
-                format!("option `pkcs11.userPin`: the callback gave no PIN within {} ms", limit.as_millis()),
-            )
-            .with_param("pkcs11.userPin")
-            .with_hint(
-                "It must return, or resolve to, a string or Uint8Array in time; or raise `timeoutMs`.",
-            ))
-        })?;
-        let (config, chain) = (self.config.clone(), self.chain.clone());
+    pub(super) async fn open(&self) -> Result<ClientIdentity> {
+        self.asking.store(true, Ordering::Relaxed);
+        let pin = self.pin.obtain().await;
+        self.asking.store(false, Ordering::Relaxed);
+        let (pin, config, chain) = (pin?, self.config.clone(), self.chain.clone());
         // Every wait inside has its own deadline; one that outlives this fetch ends by itself.
         spawn_blocking(move || open(&config, pin.as_ref(), chain))
             .await
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "opening the token was cut short")))
+    }
+
+    /// The error for an [`open`](Self::open) that was dropped because a fetch may take no more than `limit`.
+    pub(super) fn timed_out(&self, limit: Duration) -> Error {
+        let limit = limit.as_millis();
+        if self.asking.load(Ordering::Relaxed) {
+            let message = format!("option `pkcs11.userPin`: the callback gave no PIN within {limit} ms");
+            return Error::new(Code::Pkcs11PinCallback, message).with_param("pkcs11.userPin").with_hint(
+                "It must return, or resolve to, a string or Uint8Array in time; or raise `timeoutMs`.",
+            );
+        }
+        Error::new(Code::Timeout, format!("opening the token: not done within {limit} ms")).with_hint(
+            "The token is slow or hung: check it, or raise `timeoutMs` and `pkcs11.signTimeoutMs`.",
+        )
     }
 }
 

@@ -39,6 +39,21 @@ pub(super) fn connect_timed_out(authority: &str, limit: Duration, phase: Phase) 
     .with_hint("Check the link to the endpoint, or raise `connectTimeoutMs`.")
 }
 
+pub(super) fn timed_out(target: &Target, limit: Duration, phase: Phase) -> Error {
+    let message = format!(
+        "request to {}: no answer within {} ms; it was {}",
+        target.authority(),
+        limit.as_millis(),
+        phase.described()
+    );
+    Error::new(Code::Timeout, message).with_hint(match phase {
+        Phase::Sign => {
+            "The token is slow or hung: check it, or raise `timeoutMs` and `pkcs11.signTimeoutMs`."
+        }
+        _ => "Check the link to the endpoint, or raise `timeoutMs`.",
+    })
+}
+
 pub(super) fn no_common_scheme(target: &Target, offered: &str) -> Error {
     Error::new(
         Code::NoCommonScheme,

@@ -3,12 +3,13 @@
 //! # Order of a fetch
 //!
 //! 1. A kept connection that is still open is used; otherwise name lookup, TCP (each address in turn, `TCP_NODELAY`)
-//!    and TLS, within [`Timeouts::connect`].
+//!    and TLS, within the client's connect timeout if it has one.
 //! 2. The request goes out; head and body of the reply come in, the body capped at [`MAX_BODY_BYTES`].
 //! 3. The connection is kept for the next request if the reply allows it.
 //!
-//! All of it happens within [`Timeouts::left`]. The connection is made in a task of its own, so that a token that
-//! blocks a worker in the middle of the handshake cannot hold up the timeout.
+//! The caller limits the whole, by dropping the future; [`HttpClient::timed_out`] then says what it was cut off from.
+//! The connection is made in a task of its own, so that a token that blocks a worker in the middle of the handshake
+//! cannot hold up that limit.
 //!
 //! A kept connection may have been closed by the server a moment ago. A request that fails on one before any byte of
 //! a reply has come is sent once more on a fresh connection; one that fails on a fresh connection is not.
@@ -20,18 +21,17 @@ pub mod headers;
 mod pump;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use refresh_session_core::shown::quoted;
-use refresh_session_core::{BootTime, Clock, Code, Error, Result};
+use refresh_session_core::{BootTime, Clock, Error, Result};
 use rustls::pki_types::ServerName;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::TlsConfig;
-use crate::handshake::{HandshakeReport, Phase};
+use crate::handshake::HandshakeReport;
 use connect::Connection;
 
 /// Largest reply body read. A genuine one is about 1.5 KiB.
@@ -65,17 +65,6 @@ impl Target {
     pub fn authority(&self) -> String {
         if self.port == 443 { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
-}
-
-/// How long each part may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// What the user allows a whole fetch; for messages.
-    pub total: Duration,
-    /// What is left of it.
-    pub left: Duration,
-    /// Name lookup, TCP and TLS together; within `left` either way.
-    pub connect: Option<Duration>,
 }
 
 /// A GET request. Header values are public: nothing secret is sent over this client.
@@ -123,44 +112,42 @@ pub struct ConnectionFacts {
 pub struct HttpClient {
     target: Target,
     tls: TlsConfig,
+    connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
     kept: Mutex<Option<Connection>>,
+    /// The attempt under way, or the last one.
+    attempt: std::sync::Mutex<Arc<HandshakeReport>>,
 }
 
 impl HttpClient {
-    /// Nothing is opened until the first [`send`](Self::send).
+    /// Nothing is opened until the first [`send`](Self::send). `connect_timeout` is for name lookup, TCP and TLS
+    /// together.
     #[must_use]
-    pub fn new(target: Target, tls: TlsConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { target, tls, clock, kept: Mutex::new(None) }
-    }
-
-    /// Sends `request` and reads the reply.
-    ///
-    /// # Errors
-    /// Every code of the connection class, `ERR_REPLY_TOO_LARGE`, or the signer's own error. Any HTTP status is `Ok`.
-    pub async fn send(&self, request: &HttpRequest, timeouts: Timeouts) -> Result<HttpResponse> {
-        let mut report = Arc::new(HandshakeReport::default());
-        match timeout(timeouts.left, self.exchange(request, timeouts, &mut report)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.timed_out(timeouts.total, report.phase())),
+    pub fn new(
+        target: Target,
+        tls: TlsConfig,
+        connect_timeout: Option<Duration>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            target,
+            tls,
+            connect_timeout,
+            clock,
+            kept: Mutex::new(None),
+            attempt: std::sync::Mutex::default(),
         }
     }
 
-    /// Closes the kept connection.
-    pub async fn close(&self) {
-        *self.kept.lock().await = None;
-    }
-
-    /// `report` is left at the attempt under way, for the message of a timeout.
-    async fn exchange(
-        &self,
-        request: &HttpRequest,
-        timeouts: Timeouts,
-        report: &mut Arc<HandshakeReport>,
-    ) -> Result<HttpResponse> {
+    /// Sends `request` and reads the reply. May be dropped at any time; the connection goes with it.
+    ///
+    /// # Errors
+    /// Every code of the connection class but `ERR_TIMEOUT`, `ERR_REPLY_TOO_LARGE`, or the signer's own error. Any
+    /// HTTP status is `Ok`.
+    pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut kept = self.kept.lock().await;
         if let Some(mut connection) = kept.take().filter(Connection::is_open) {
-            *report = connection.report();
+            self.begin(connection.report());
             match connection.exchange(&self.target, request, &*self.clock).await {
                 Ok(response) => {
                     *kept = connection.reusable();
@@ -170,9 +157,9 @@ impl HttpClient {
                 Err(failure) => return Err(failure.into_error(&self.target)),
             }
         }
-        *report = Arc::new(HandshakeReport::default());
-        let mut connection =
-            Connection::open(&self.target, &self.tls, timeouts.connect, report.clone()).await?;
+        let report = Arc::new(HandshakeReport::default());
+        self.begin(report.clone());
+        let mut connection = Connection::open(&self.target, &self.tls, self.connect_timeout, report).await?;
         let response = connection
             .exchange(&self.target, request, &*self.clock)
             .await
@@ -181,22 +168,20 @@ impl HttpClient {
         Ok(response)
     }
 
-    fn timed_out(&self, total: Duration, phase: Phase) -> Error {
-        Error::new(
-            Code::Timeout,
-            format!(
-                "request to {}: no answer within {} ms; it was {}",
-                self.target.authority(),
-                total.as_millis(),
-                phase.described()
-            ),
-        )
-        .with_hint(match phase {
-            Phase::Sign => {
-                "The token is slow or hung: check it, or raise `timeoutMs` and `pkcs11.signTimeoutMs`."
-            }
-            _ => "Check the link to the endpoint, or raise `timeoutMs`.",
-        })
+    /// The error for a [`send`](Self::send) that was dropped because a whole fetch may take no more than `limit`.
+    #[must_use]
+    pub fn timed_out(&self, limit: Duration) -> Error {
+        let phase = self.attempt.lock().unwrap_or_else(PoisonError::into_inner).phase();
+        errors::timed_out(&self.target, limit, phase)
+    }
+
+    /// Closes the kept connection.
+    pub async fn close(&self) {
+        *self.kept.lock().await = None;
+    }
+
+    fn begin(&self, attempt: Arc<HandshakeReport>) {
+        *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = attempt;
     }
 }
 
