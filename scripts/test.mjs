@@ -1,5 +1,5 @@
 // Runs every check in turn and ends with the sum: `N passed, N failed`. A check that fails does not stop the others,
-// unless nothing after it could run.
+// unless nothing after it could run. What any of them prints must not hold a secret of the testbed.
 
 import { spawn } from "node:child_process";
 
@@ -16,6 +16,9 @@ const steps = [
   { name: "ava", command: "npx ava", count: countAva },
 ];
 
+/** The secrets of the testbed all begin like this. */
+const canary = /canary(SECRET|TOKEN)|canary-(pin|passphrase)-/;
+
 let passed = 0;
 let failed = 0;
 let skipped = 0;
@@ -28,11 +31,16 @@ for (const { name, command, count, needed } of steps) {
   // A runner that ended badly without naming a failed test is a failure of its own.
   if (count === undefined) counted[ok ? "passed" : "failed"]++;
   else if (!ok && counted.failed === 0) counted.failed++;
+  const leak = output.split("\n").findIndex((line) => canary.test(line));
+  if (leak !== -1) {
+    counted.failed++;
+    console.log(`== ${name}: a secret is in line ${leak + 1} of what it printed`);
+  }
   passed += counted.passed;
   failed += counted.failed;
   skipped += counted.skipped;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`== ${name}: ${ok ? "ok" : "FAILED"} in ${seconds} s`);
+  console.log(`== ${name}: ${counted.failed === 0 ? "ok" : "FAILED"} in ${seconds} s`);
   if (!ok && needed) break;
 }
 
