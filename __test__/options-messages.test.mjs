@@ -2,14 +2,13 @@
 //
 // The tests are serial, so that "nothing was touched" can be asserted between those that must not and those that do.
 
-import { existsSync } from "node:fs";
-import { basename } from "node:path";
 import test from "ava";
 import { RefreshableSession } from "refresh-session";
 import { module, CANARY_PIN as PIN } from "./support/bad-options.mjs";
-import { bed, hsm, PASSPHRASE, pem, read, secrets } from "./support/options-bed.mjs";
+import { bed, hsm, PASSPHRASE, pem, secrets } from "./support/options-bed.mjs";
 import { entrances, refuses, showsNone } from "./support/refusals.mjs";
 import { recorder } from "./support/sessions.mjs";
+import { untouched } from "./support/untouched.mjs";
 
 test.after.always(() => bed.stop());
 
@@ -123,12 +122,4 @@ test.serial("a hint is a sentence that ends the message", (t) => {
 
 // ---------------------------------------------------------------------------------------------------------- nothing
 
-/** Where Linux lists the files mapped into this process: a module that was loaded is there. */
-const MAPS = "/proc/self/maps";
-const moduleIsLoaded = () => read(MAPS).includes(basename(bed.tokens.module));
-
-test.serial("none of all this touched the network or the token", async (t) => {
-  t.deepEqual(await bed.log(), []);
-  t.is((await bed.control("GET", "/state")).openConnections, 0);
-  if (existsSync(MAPS)) t.false(moduleIsLoaded());
-});
+test.serial("none of all this touched the network or the token", (t) => untouched(t, bed));

@@ -3,8 +3,7 @@
 //
 // The tests are serial, so that "nothing was touched" can be asserted between those that must not and those that do.
 
-import { existsSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { readFileSync } from "node:fs";
 import test from "ava";
 import { RefreshableSession } from "refresh-session";
 import { badEndpoints, badUris, goodEndpoints, junk, module, CANARY_PIN as PIN } from "./support/bad-options.mjs";
@@ -24,6 +23,7 @@ import {
   secrets,
 } from "./support/options-bed.mjs";
 import { bodyOf, entrances, refuses, showsNone, withOption } from "./support/refusals.mjs";
+import { untouched } from "./support/untouched.mjs";
 
 test.after.always(() => bed.stop());
 
@@ -313,12 +313,4 @@ test.serial("a pkcs11 URI that follows RFC 7512 is taken", (t) => {
 
 // ---------------------------------------------------------------------------------------------------------- nothing
 
-/** Where Linux lists the files mapped into this process: a module that was loaded is there. */
-const MAPS = "/proc/self/maps";
-const moduleIsLoaded = () => read(MAPS).includes(basename(bed.tokens.module));
-
-test.serial("none of all this touched the network or the token", async (t) => {
-  t.deepEqual(await bed.log(), []);
-  t.is((await bed.control("GET", "/state")).openConnections, 0);
-  if (existsSync(MAPS)) t.false(moduleIsLoaded());
-});
+test.serial("none of all this touched the network or the token", (t) => untouched(t, bed));
