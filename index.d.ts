@@ -1,6 +1,6 @@
 // The public types of refresh-session. Generated from src/ts by `npm run build:ts`; a change here is a change of the API.
 
-import { inspect } from 'node:util';
+/// <reference lib="esnext.disposable" />
 
 /** The session is closed. */
 export declare class ClosedError extends RefreshError {
@@ -71,7 +71,6 @@ export declare class RefreshableSession {
 		method: Method;
 		closed: boolean;
 	};
-	[inspect.custom](): string;
 }
 /** AWS refused the request. */
 export declare class RequestError extends RefreshError {

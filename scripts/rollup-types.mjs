@@ -4,8 +4,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { generateDtsBundle } from "dts-bundle-generator";
 
-const header =
-  "// The public types of refresh-session. Generated from src/ts by `npm run build:ts`; a change here is a change of the API.\n\n";
+const header = `// The public types of refresh-session. Generated from src/ts by \`npm run build:ts\`; a change here is a change of the API.
+
+/// <reference lib="esnext.disposable" />
+
+`;
 
 const [bundle] = generateDtsBundle(
   [{ filePath: "src/ts/index.ts", output: { noBanner: true, sortNodes: true, exportReferencedTypes: false } }],

@@ -11,6 +11,7 @@ const steps = [
   { name: "build: TypeScript", command: "npx tsc -p tsconfig.json", needed: true },
   { name: "public types: snapshot", command: "node scripts/rollup-types.mjs --check" },
   { name: "public types: what compiles and what must not", command: "npx tsc -p __test__/types/tsconfig.json" },
+  { name: "public types: without those of Node", command: "npx tsc -p __test__/types-bare/tsconfig.json" },
   { name: "generated declarations: snapshot", command: "git diff --exit-code --stat -- src/ts/binding.d.ts" },
   { name: "cargo test", command: "cargo test --quiet --workspace --locked --no-fail-fast", count: countCargo },
   { name: "ava", command: "npx ava", count: countAva },

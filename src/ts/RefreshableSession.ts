@@ -20,6 +20,15 @@ const METHODS: readonly Method[] = Object.freeze(["iot"] as const);
  * first used when credentials are asked for.
  */
 export class RefreshableSession {
+  static {
+    // Not a member: the public types must not need those of Node.
+    Object.defineProperty(RefreshableSession.prototype, inspect.custom, {
+      value(this: RefreshableSession) {
+        return `RefreshableSession ${inspect(this.toJSON())}`;
+      },
+    });
+  }
+
   readonly #engine: Engine;
   readonly #credentials: AwsCredentialIdentityProvider;
 
@@ -80,10 +89,6 @@ export class RefreshableSession {
 
   toJSON(): { method: Method; closed: boolean } {
     return { method: this.method, closed: this.#engine.closed };
-  }
-
-  [inspect.custom](): string {
-    return `RefreshableSession ${inspect(this.toJSON())}`;
   }
 }
 

@@ -58,7 +58,7 @@ export class Engine {
     if (isFailure(result)) {
       throw toError(result, result.code === "ERR_PKCS11_PIN_CALLBACK" ? this.#pin?.failure : undefined);
     }
-    if (result.generation !== this.#copy?.generation && !this.#closed) {
+    if (result.generation > (this.#copy?.generation ?? 0) && !this.#closed) {
       this.#copy = result;
       logFetch(this.method, result, this.#reporting);
     }
