@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sees to it that what the other scripts call is there: tools from the system, npm packages as locked.
-# Usage: scripts/setup.sh COMMAND…   (commands that must exist, of those in `package_of`)
+# Usage: scripts/setup.sh NEEDED…   (a command, or the shared library of a package; of those in `package_of`)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,9 @@ package_of() {
     cc) echo build-essential ;;
     openssl) echo openssl ;;
     softhsm2-util) echo softhsm2 ;;
+    p11-kit) echo p11-kit ;;
+    p11-kit-client.so) echo p11-kit-modules ;;
+    pkcs11-spy.so) echo opensc-pkcs11 ;;
     pkcs11-tool) echo opensc ;;
     *) fail "no Debian package is known for '$1'" ;;
   esac
@@ -21,9 +24,16 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
   fail "Node.js $(node --version) is too old: 20.19 or newer is needed."
 command -v cargo >/dev/null || fail 'The Rust toolchain is missing: install it with rustup (https://rustup.rs).'
 
+present() {
+  case "$1" in
+    *.so) compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib/*/pkcs11/$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
 missing=()
-for tool in "$@"; do
-  command -v "$tool" >/dev/null || missing+=("$(package_of "$tool")")
+for needed in "$@"; do
+  present "$needed" || missing+=("$(package_of "$needed")")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   install="apt-get install -y --no-install-recommends ${missing[*]}"

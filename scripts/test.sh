@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh cc openssl softhsm2-util pkcs11-tool
+scripts/setup.sh cc openssl softhsm2-util pkcs11-tool pkcs11-spy.so p11-kit p11-kit-client.so
 exec node scripts/test.mjs
