@@ -53,7 +53,7 @@ pub struct NativePkcs11Options {
 }
 
 impl NativeIotOptions {
-    pub(crate) fn into_options(self, pin: Option<Arc<dyn PinProvider>>) -> IotOptions {
+    pub(crate) fn into_options(self, timeout: Duration, pin: Option<Arc<dyn PinProvider>>) -> IotOptions {
         IotOptions {
             endpoint: self.endpoint,
             role_alias: self.role_alias,
@@ -69,6 +69,7 @@ impl NativeIotOptions {
             ca: self.ca.map_or(CaOptions::System, |ca| CaOptions::Bundle(material(ca))),
             verify_peer: self.verify_peer,
             server_name: self.server_name,
+            timeout,
             connect_timeout: self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
         }
     }

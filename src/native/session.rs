@@ -65,11 +65,11 @@ fn open(
     let warnings = Warnings::default();
     let later = warnings.clone();
     let warn = Arc::new(move |warning| lock(&later).push(warning));
-    let (source, at_once) = IotSource::new(options.into_options(pin), clock.clone(), warn)?;
+    let limit = Duration::from_millis(common.timeout_ms.into());
+    let (source, at_once) = IotSource::new(options.into_options(limit, pin), clock.clone(), warn)?;
     lock(&warnings).extend(at_once);
     let schedule =
         Schedule::new(common.advisory_window_seconds.map(|seconds| Duration::from_secs(seconds.into())));
-    let limit = Duration::from_millis(common.timeout_ms.into());
     let session = Session::new(Box::new(source), clock, schedule, limit);
     Ok(NativeSession { session, warnings })
 }

@@ -93,11 +93,13 @@ function deliver(warning: { code: string; message: string }, { logger, onWarning
 }
 
 /** The user's callback may fail: that is said, but it neither fails a fetch nor ends the process. */
-function guarded(call: () => void): void {
+function guarded(call: () => unknown): void {
+  const report = (failure: unknown) =>
+    process.emitWarning(`a callback given to refresh-session failed: ${inspect(failure)}`, "RefreshSessionWarning");
   try {
-    call();
+    Promise.resolve(call()).catch(report);
   } catch (failure) {
-    process.emitWarning(`a callback given to refresh-session threw: ${failure}`, "RefreshSessionWarning");
+    report(failure);
   }
 }
 

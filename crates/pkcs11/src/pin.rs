@@ -7,11 +7,14 @@
 //!
 //! PINs are kept as keyed hashes only; the values stay with those who gave them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
 use refresh_session_core::{Code, Error, Result, Secret};
+
+use crate::slots::TokenIdentity;
 
 const PARAM: &str = "pkcs11.userPin";
 
@@ -38,11 +41,28 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// The memory of one token. It outlives sessions, logins and reinitialisations.
+/// The memory of one token, common to all modules through which this process reaches it. It outlives sessions, logins
+/// and reinitialisations.
+pub(crate) type SharedPins = &'static Mutex<PinMemory>;
+
+/// The memory of the token with this label and serial number. Never removed: a refused PIN must stay refused.
+pub(crate) fn memory_of(token: &TokenIdentity) -> SharedPins {
+    static MEMORIES: Mutex<BTreeMap<TokenIdentity, SharedPins>> = Mutex::new(BTreeMap::new());
+    lock(&MEMORIES).entry(token.clone()).or_insert_with(|| Box::leak(Box::default()))
+}
+
+/// A look into the memory; held while a PIN is sent, so that two modules cannot both spend a try on it.
+pub(crate) fn lock<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is remembered of one token.
 #[derive(Debug, Default)]
 pub(crate) struct PinMemory {
     accepted: Option<KeyedHash>,
     refused: HashMap<KeyedHash, Refusal>,
+    /// Sent, and answered by something that may have been a refusal.
+    doubted: HashSet<KeyedHash>,
 }
 
 /// How the token refused a PIN.
@@ -77,8 +97,19 @@ impl PinMemory {
         Ok(())
     }
 
+    /// C_Login failed with it for a reason that some tokens give for a wrong PIN too.
+    pub(crate) fn doubt(&mut self, credential: &Credential) {
+        self.doubted.insert(credential.hash);
+    }
+
+    /// Whether sending it again could be the try too many: it is doubted, and the token has counted a wrong one.
+    pub(crate) fn is_risky(&self, credential: &Credential, tries_were_lost: bool) -> bool {
+        tries_were_lost && self.doubted.contains(&credential.hash)
+    }
+
     /// The token took it.
     pub(crate) fn accept(&mut self, credential: &Credential) {
+        self.doubted.remove(&credential.hash);
         self.accepted = Some(credential.hash);
     }
 
@@ -160,7 +191,7 @@ pub(crate) fn pad_only(subject: &str) -> Error {
         .with_hint("Give a PIN as `pkcs11.userPin` if the token takes one from software as well.")
 }
 
-fn not_retried(subject: &str) -> Error {
+pub(crate) fn not_retried(subject: &str) -> Error {
     let message = format!(
         "PKCS#11 {subject}: it refused this PIN before; the PIN was not sent again, so that it cannot lock the token"
     );

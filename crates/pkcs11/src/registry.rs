@@ -84,7 +84,10 @@ pub(crate) struct ModuleEntry {
 /// at most, and later ones are refused until [`reopen`]. A token that hangs is left alone. Modules stay initialised:
 /// they may be in use by others, and finalising one from an exit hook is where many crash.
 pub fn close_all() {
-    worker::shut_gate();
+    if !worker::shut_gate() {
+        // Done already, and what did not come back then will not now.
+        return;
+    }
     let pending = Arc::new((Mutex::new(0_usize), Condvar::new()));
     for entry in lock(&MODULES).values() {
         let done = Done::new(&pending);

@@ -13,7 +13,7 @@ use refresh_session_core::{PublicKey, SignatureScheme};
 use crate::config::ObjectSelector;
 use crate::failure::Failure;
 use crate::module::{Lease, Module};
-use crate::pin::{self, Credential, PinMemory, Refusal};
+use crate::pin::{self, Credential, PinMemory, Refusal, SharedPins};
 use crate::return_value::{Remedy, ReturnValue};
 use crate::slots::{self, TokenIdentity};
 
@@ -102,7 +102,7 @@ impl TokenSession {
         &mut self,
         lease: &Lease<'_>,
         subject: &str,
-        pins: &mut PinMemory,
+        pins: SharedPins,
         credential: Option<&Credential>,
     ) -> Result<(), Failure> {
         if !self.lacks_login() {
@@ -114,6 +114,12 @@ impl TokenSession {
             return Err(if pad { pin::pad_only(subject) } else { pin::required(subject) }.into());
         };
         check_flags(subject, &token)?;
+        let mut pins = pin::lock(pins);
+        // Again, under the lock: another module may have tried it since.
+        pins.admit(subject, Some(credential), false)?;
+        if pins.is_risky(credential, token.user_pin_count_low()) {
+            return Err(pin::not_retried(subject).into());
+        }
         let bytes = RawAuthPin::new(Box::new(credential.pin().expose().to_vec()));
         match self.handle.login_with_raw(UserType::User, &bytes) {
             // The second: other code in this process was faster. See `PinMemory::adopt`.
@@ -122,7 +128,7 @@ impl TokenSession {
                 self.logged_in = true;
                 Ok(())
             }
-            Err(CrateError::Pkcs11(value, _)) => Err(refused(subject, pins, credential, value.into())),
+            Err(CrateError::Pkcs11(value, _)) => Err(refused(subject, &mut pins, credential, value.into())),
             Err(error) => Err(error.into()),
         }
     }
@@ -156,5 +162,6 @@ fn refused(subject: &str, pins: &mut PinMemory, credential: &Credential, value: 
     if value.is(sys::CKR_PIN_EXPIRED) {
         return pin::expired(subject, &answer).into();
     }
+    pins.doubt(credential);
     Failure::Call { function: "C_Login".into(), value }
 }

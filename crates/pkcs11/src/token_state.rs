@@ -12,7 +12,7 @@ use crate::failure::{Failure, Place};
 use crate::mechanism::{Family, Form, Plan, family};
 use crate::module::{Lease, Module};
 use crate::objects;
-use crate::pin::{Credential, PinMemory};
+use crate::pin::{self, Credential, SharedPins};
 use crate::raw_sign;
 use crate::return_value::Remedy;
 use crate::session::TokenSession;
@@ -27,7 +27,7 @@ pub(crate) struct TokenState {
     identity: TokenIdentity,
     /// ``token `gw` ``.
     subject: String,
-    pins: PinMemory,
+    pins: SharedPins,
     session: Option<TokenSession>,
     /// Which form worked last. Only where to begin: keys may differ in what they allow.
     forms: HashMap<Family, Form>,
@@ -40,7 +40,7 @@ pub(crate) struct Access<'a> {
     pub(crate) session: &'a mut TokenSession,
     pub(crate) lease: &'a Lease<'a>,
     pub(crate) subject: &'a str,
-    pins: &'a mut PinMemory,
+    pins: SharedPins,
     forms: &'a mut HashMap<Family, Form>,
     use_needs_login: bool,
     credential: Option<&'a Credential>,
@@ -48,22 +48,14 @@ pub(crate) struct Access<'a> {
 
 impl TokenState {
     pub(crate) fn new(module: &'static Module, identity: TokenIdentity) -> Self {
-        let subject = identity.to_string();
-        Self {
-            module,
-            identity,
-            subject,
-            pins: PinMemory::default(),
-            session: None,
-            forms: HashMap::new(),
-            use_needs_login: false,
-        }
+        let (subject, pins) = (identity.to_string(), pin::memory_of(&identity));
+        Self { module, identity, subject, pins, session: None, forms: HashMap::new(), use_needs_login: false }
     }
 
     /// Whether this credential may use the token, as far as is known without sending anything to it.
     pub(crate) fn admit(&self, credential: Option<&Credential>) -> Result<()> {
         let logged_in = self.session.as_ref().is_some_and(|session| session.logged_in);
-        self.pins.admit(&self.subject, credential, logged_in)
+        pin::lock(self.pins).admit(&self.subject, credential, logged_in)
     }
 
     /// Runs `request` with an open session; if it fails for a reason that has a [`Remedy`], applies that and runs
@@ -142,14 +134,15 @@ impl TokenState {
             none => none.insert(TokenSession::open(self.module, lease, &self.identity)?),
         };
         if session.notice_login()? {
-            self.pins.adopt(credential);
-            self.pins.admit(&self.subject, credential, true)?;
+            let mut pins = pin::lock(self.pins);
+            pins.adopt(credential);
+            pins.admit(&self.subject, credential, true)?;
         }
         request(&mut Access {
             session,
             lease,
             subject: &self.subject,
-            pins: &mut self.pins,
+            pins: self.pins,
             forms: &mut self.forms,
             use_needs_login: self.use_needs_login,
             credential,

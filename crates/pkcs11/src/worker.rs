@@ -24,8 +24,10 @@ static GATE_SHUT: AtomicBool = AtomicBool::new(false);
 
 /// From here on every worker refuses jobs. A module that is called while the C library tears the process down meets
 /// its own destructors half-way, and crashes.
-pub(crate) fn shut_gate() {
-    GATE_SHUT.store(true, Ordering::Release);
+///
+/// Whether it was open.
+pub(crate) fn shut_gate() -> bool {
+    !GATE_SHUT.swap(true, Ordering::AcqRel)
 }
 
 /// Workers take jobs again.
@@ -112,15 +114,24 @@ impl<S: Send + 'static> Worker<S> {
 
     /// Queues `job` without waiting. Refused when the worker is hung and while the [gate](shut_gate) is shut.
     pub(crate) fn post(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
+        let progress = lock(&self.progress);
+        // Under the lock: a job that is let in is queued before the last one.
         if GATE_SHUT.load(Ordering::Acquire) {
             return Err(Error::new(Code::Closed, format!("{}: the process is ending", self.subject)));
         }
-        self.post_last(job)
+        self.queue(progress, job)
     }
 
     /// Queues `job` even while the gate is shut: for what must be done before the process ends.
     pub(crate) fn post_last(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
-        let mut progress = lock(&self.progress);
+        self.queue(lock(&self.progress), job)
+    }
+
+    fn queue(
+        &self,
+        mut progress: MutexGuard<'_, Progress>,
+        job: impl FnOnce(&mut S) + Send + 'static,
+    ) -> Result<u64> {
         if progress.hung {
             return Err(self.hung());
         }

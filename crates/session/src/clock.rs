@@ -3,13 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use refresh_session_core::{BootTime, Clock, Timestamp};
-use rustix::time::{ClockId, clock_gettime};
-
-/// Linux counts suspend in `CLOCK_BOOTTIME` only; the other systems' monotonic clock is the nearest they have.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const BOOT: ClockId = ClockId::Boottime;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const BOOT: ClockId = ClockId::Monotonic;
 
 /// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,16 +10,36 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn boot(&self) -> BootTime {
-        let now = clock_gettime(BOOT);
-        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-        let nanos = u32::try_from(now.tv_nsec).unwrap_or(0);
-        BootTime::from_duration(Duration::new(seconds, nanos))
+        BootTime::from_duration(since_boot())
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else must take")]
     fn wall(&self) -> Timestamp {
         Timestamp::from(SystemTime::now())
     }
+}
+
+/// Linux counts suspend in `CLOCK_BOOTTIME` only; the other systems' monotonic clock is the nearest they have.
+#[cfg(unix)]
+fn since_boot() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const BOOT: ClockId = ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const BOOT: ClockId = ClockId::Monotonic;
+    let now = clock_gettime(BOOT);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// The monotonic clock, counted from its first reading.
+#[cfg(not(unix))]
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else must take")]
+fn since_boot() -> Duration {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    // Never zero, which stands for "never".
+    START.get_or_init(Instant::now).elapsed() + Duration::from_secs(1)
 }
 
 #[cfg(test)]

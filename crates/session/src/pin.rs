@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use refresh_session_core::{Code, Error, Result, Secret, shown};
+use refresh_session_core::{Code, Error, Result, Secret};
+use refresh_session_tls::Material;
 
 /// Asks somebody for the PIN: in the addon, a JavaScript callback.
 pub trait PinProvider: Send + Sync + fmt::Debug {
@@ -42,21 +43,10 @@ impl PinSource {
 }
 
 async fn read(path: &Path) -> Result<Secret> {
-    let owned = path.to_owned();
-    let content = tokio::task::spawn_blocking(move || std::fs::read(owned)).await;
-    let mut content = match content {
-        Ok(Ok(content)) => content,
-        Ok(Err(error)) => return Err(unreadable(path, &error.to_string())),
-        Err(_) => return Err(unreadable(path, "reading it was cut short")),
-    };
-    if content.last() == Some(&b'\n') {
-        content.pop();
-    }
-    Ok(Secret::new(content))
-}
-
-fn unreadable(path: &Path, why: &str) -> Error {
-    Error::new(Code::FileUnreadable, format!("the PIN file {} cannot be read: {why}", shown::path(path)))
-        .with_param("pkcs11")
-        .with_hint("Check `pin-source` and that the user of this process may read the file.")
+    let file = Material::Path(path.to_owned());
+    let content = tokio::task::spawn_blocking(move || file.read("pkcs11"))
+        .await
+        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "reading the PIN file was cut short")))?;
+    let pin = content.expose();
+    Ok(Secret::new(pin.strip_suffix(b"\n").unwrap_or(pin).to_vec()))
 }

@@ -30,7 +30,7 @@ impl TlsConfig {
     /// Reads the system's trust store if `trust` says so: call it where blocking is allowed. With `verify_peer`
     /// off, anybody can play the server; it exists for laboratories.
     pub fn new(identity: &ClientIdentity, trust: &Trust, verify_peer: bool) -> Result<Self> {
-        let (roots, warning) = trust.roots();
+        let (roots, warning) = trust.roots()?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(unbuildable)?;

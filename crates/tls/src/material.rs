@@ -91,9 +91,8 @@ fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
              must be PEM, with its `-----BEGIN` line.",
         )
     };
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    // A FIFO or device could block the caller's thread for ever.
+    // Before it is opened: a FIFO or device could block the caller's thread for ever.
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
         return Err(Error::new(
             Code::FileUnreadable,
@@ -105,6 +104,7 @@ fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
         .with_param(param));
     }
     let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    let file = File::open(path).map_err(unreadable)?;
     file.take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(unreadable)?;
     Ok(Secret::new(content))
 }

@@ -65,6 +65,22 @@ fn a_proxy_that_makes_an_instance_for_everybody_signs() {
     });
 }
 
+#[test]
+fn a_token_has_one_memory_of_pins_whichever_module_leads_to_it() {
+    isolated("remote::a_token_has_one_memory_of_pins_whichever_module_leads_to_it", two_keys, |fixture| {
+        let direct = fixture.config("gw");
+        let proxied = TokenConfig { module: p11_kit("p11-kit-proxy.so"), ..fixture.config("gw") };
+        let code = |config: &TokenConfig, pin: &str| {
+            signer(fixture, config, pin, "key").map_err(|error| error.code())
+        };
+        assert_eq!(code(&proxied, "9999").unwrap_err(), Code::Pkcs11PinIncorrect);
+        assert_eq!(code(&direct, "9999").unwrap_err(), Code::Pkcs11PinNotRetried);
+        let good = code(&direct, PIN).unwrap();
+        good.sign(good.schemes()[0], b"message").unwrap();
+        assert_eq!(code(&proxied, "1111").unwrap_err(), Code::Pkcs11PinMismatch);
+    });
+}
+
 /// `p11-kit server` for SoftHSM; the client module finds it by P11_KIT_SERVER_ADDRESS.
 struct Server(Child);
 

@@ -10,7 +10,7 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use refresh_session_core::{Certificate, Clock, Code, Error, Issued, Result, Warning};
+use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Result, Warning};
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::identity::certificate_chain;
 use refresh_session_tls::{ClientIdentity, HttpClient, Target, TlsConfig, Trust};
@@ -76,7 +76,7 @@ impl IotSource {
             }
             (None, Some(pkcs11)) => {
                 refuse_passphrase(options.private_key_passphrase.is_some())?;
-                let (token, token_warnings) = TokenIdentity::new(pkcs11, chain)?;
+                let (token, token_warnings) = TokenIdentity::new(pkcs11, chain, options.timeout)?;
                 warnings.extend(token_warnings);
                 IdentityOptions::Token(Box::new(token))
             }
@@ -150,7 +150,14 @@ impl IotSource {
 
 impl Source for IotSource {
     fn fetch(&self) -> Fetching<'_, Result<Issued>> {
-        Box::pin(async { self.client().await?.fetch().await })
+        Box::pin(async {
+            let fetched = self.client().await?.fetch().await;
+            if fetched.as_ref().is_err_and(|error| error.class() == Class::Pkcs11) {
+                // Another token, or another PIN, may be the right one by now: the next fetch opens it anew.
+                self.client.lock().await.take();
+            }
+            fetched
+        })
     }
 
     fn timed_out(&self, limit: Duration) -> Error {

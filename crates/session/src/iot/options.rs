@@ -32,6 +32,8 @@ pub struct IotOptions {
     pub verify_peer: bool,
     /// Replaces the endpoint's name in SNI and in the certificate check.
     pub server_name: Option<String>,
+    /// A whole fetch.
+    pub timeout: Duration,
     /// Name lookup, TCP and TLS together; `None`: only the whole fetch is limited.
     pub connect_timeout: Option<Duration>,
 }

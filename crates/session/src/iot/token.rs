@@ -25,11 +25,14 @@ pub(super) struct TokenIdentity {
 
 impl TokenIdentity {
     /// Parses the option; touches neither module nor token.
+    ///
+    /// `limit`: of a whole fetch. A wait for the token that outlives it would help nobody and hold a thread.
     pub(super) fn new(
         options: Pkcs11Options,
         chain: Option<Vec<Certificate>>,
+        limit: Duration,
     ) -> Result<(Self, Vec<Warning>)> {
-        let (param, (config, pin, warnings)) = match options {
+        let (param, (mut config, pin, warnings)) = match options {
             Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text)?),
             Pkcs11Options::Fields(fields) => {
                 let config = from_fields(&fields);
@@ -40,6 +43,7 @@ impl TokenIdentity {
         if !config.module.is_absolute() {
             return Err(relative(&config.module, param));
         }
+        config.sign_timeout = config.sign_timeout.min(limit);
         Ok((Self { config, pin, chain, asking: AtomicBool::new(false) }, warnings))
     }
 
@@ -49,7 +53,7 @@ impl TokenIdentity {
 
     /// Opens the token, proves the key against the certificate, and makes the identity.
     pub(super) async fn open(&self) -> Result<ClientIdentity> {
-        self.asking.store(true, Ordering::Relaxed);
+        self.asking.store(matches!(self.pin, PinSource::Callback(_)), Ordering::Relaxed);
         let pin = self.pin.obtain().await;
         self.asking.store(false, Ordering::Relaxed);
         let (pin, config, chain) = (pin?, self.config.clone(), self.chain.clone());

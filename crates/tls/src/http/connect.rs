@@ -1,6 +1,7 @@
 //! From a target to an HTTP/1.1 connection over TLS.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use refresh_session_core::{Code, Error, Result};
+use refresh_session_core::{BootTime, Code, Error, Result};
 use rustls::HandshakeKind;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinHandle;
@@ -22,6 +23,12 @@ use super::{ConnectionFacts, Target, errors};
 use crate::TlsConfig;
 use crate::handshake::{HandshakeReport, Phase};
 
+/// How long an idle connection is kept for the next request.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// How long an address that does not answer is waited for when there is another one.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(2);
+
 /// An open connection and what is known of it.
 pub(super) struct Connection {
     sender: SendRequest<Empty<Bytes>>,
@@ -29,6 +36,8 @@ pub(super) struct Connection {
     pub(super) report: Arc<HandshakeReport>,
     pub(super) requests: u32,
     pub(super) close_after: bool,
+    /// When the last reply had come.
+    pub(super) idle_since: BootTime,
     pump: Pump,
 }
 
@@ -67,7 +76,15 @@ impl Connection {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::new(Code::Protocol, format!("HTTP/1.1 could not start: {error}")))?;
-        Ok(Self { sender, facts, report, requests: 0, close_after: false, pump: Pump::new(connection) })
+        Ok(Self {
+            sender,
+            facts,
+            report,
+            requests: 0,
+            close_after: false,
+            idle_since: BootTime::default(),
+            pump: Pump::new(connection),
+        })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -81,6 +98,12 @@ impl Connection {
 
     pub(super) fn report(&self) -> Arc<HandshakeReport> {
         self.report.clone()
+    }
+
+    /// Whether it may still lead somewhere. A link that went away in the meantime, or a middlebox that forgot it, does
+    /// not show until a reply fails to come; a handshake costs less than waiting for that.
+    pub(super) fn is_recent(&self, now: BootTime) -> bool {
+        now.since(self.idle_since) < MAX_IDLE
     }
 
     /// The connection, if the last reply left it fit for another request.
@@ -123,8 +146,15 @@ async fn connect_tcp(target: &Target, report: &HandshakeReport) -> Result<TcpStr
         .collect();
     report.enter(Phase::Connect);
     let mut failures = Vec::new();
-    for address in &addresses {
-        match TcpStream::connect(address).await {
+    for (index, address) in addresses.iter().enumerate() {
+        let connecting = TcpStream::connect(address);
+        let connected = if index + 1 == addresses.len() {
+            connecting.await
+        } else {
+            // One that is black-holed, such as IPv6 on many sites, must not use up the time of the next.
+            timeout(ADDRESS_LIMIT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        };
+        match connected {
             Ok(stream) => {
                 // Two small writes (Finished, request) must not wait for the server's delayed acknowledgement.
                 // A socket that cannot do it still works.

@@ -16,6 +16,8 @@ use crate::handshake::{HandshakeReport, Phase};
 const CHECK_REGISTRATION: &str = "Check that the certificate is registered and ACTIVE in the AWS account and region \
                                   of this endpoint, and that it has not expired.";
 
+const SLOW_TOKEN: &str = "The token is slow or hung: check it, or raise `timeoutMs` and `connectTimeoutMs`.";
+
 pub(super) fn dns(target: &Target, error: &io::Error) -> Error {
     Error::new(Code::Dns, format!("the name {} does not resolve: {error}", target.host))
         .with_hint("Check the spelling of `endpoint`, and the device's DNS servers.")
@@ -36,7 +38,10 @@ pub(super) fn connect_timed_out(authority: &str, limit: Duration, phase: Phase) 
             phase.described()
         ),
     )
-    .with_hint("Check the link to the endpoint, or raise `connectTimeoutMs`.")
+    .with_hint(match phase {
+        Phase::Sign => SLOW_TOKEN,
+        _ => "Check the link to the endpoint, or raise `connectTimeoutMs`.",
+    })
 }
 
 pub(super) fn timed_out(target: &Target, limit: Duration, phase: Phase) -> Error {

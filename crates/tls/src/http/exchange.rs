@@ -72,6 +72,7 @@ impl Connection {
             body.extend_from_slice(&data);
         }
         self.close_after = says_close(&head);
+        self.idle_since = clock.boot();
         let mut connection = self.facts.clone();
         connection.kept = !fresh;
         Ok(HttpResponse {

@@ -2,7 +2,7 @@
 //!
 //! # Order of a fetch
 //!
-//! 1. A kept connection that is still open is used; otherwise name lookup, TCP (each address in turn, `TCP_NODELAY`)
+//! 1. A kept connection that is still open and was used in the last 30 seconds is used; otherwise name lookup, TCP (each address in turn, `TCP_NODELAY`)
 //!    and TLS, within the client's connect timeout if it has one.
 //! 2. The request goes out; head and body of the reply come in, the body capped at [`MAX_BODY_BYTES`].
 //! 3. The connection is kept for the next request if the reply allows it.
@@ -21,6 +21,7 @@ pub mod headers;
 mod pump;
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -63,7 +64,11 @@ impl Target {
     /// The `Host` header: without the port where it is the default.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.port == 443 { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+        let host = match self.host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) => self.host.clone(),
+        };
+        if self.port == 443 { host } else { format!("{host}:{}", self.port) }
     }
 }
 
@@ -146,7 +151,9 @@ impl HttpClient {
     /// HTTP status is `Ok`.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut kept = self.kept.lock().await;
-        if let Some(mut connection) = kept.take().filter(Connection::is_open) {
+        let now = self.clock.boot();
+        let fit = |kept: &Connection| kept.is_open() && kept.is_recent(now);
+        if let Some(mut connection) = kept.take().filter(fit) {
             self.begin(connection.report());
             match connection.exchange(&self.target, request, &*self.clock).await {
                 Ok(response) => {

@@ -11,6 +11,9 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::material::is_pem;
 
+/// About two seconds on a fast machine.
+const MAX_ITERATIONS: u32 = 10_000_000;
+
 const CONVERT: &str = "Convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`.";
 
 /// Reads the first private key of `content`, decrypting it if need be.
@@ -94,6 +97,16 @@ fn decrypt(encrypted: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKey
     };
     let info = EncryptedPrivateKeyInfoRef::from_der(encrypted.expose())
         .map_err(|_| bad("the encrypted key is not PKCS#8 with PBES2").with_hint(CONVERT))?;
+    // OpenSSL writes 2 048 by default. Deriving the key blocks the caller's thread.
+    let iterations = info
+        .encryption_algorithm
+        .pbes2()
+        .and_then(|scheme| scheme.kdf.pbkdf2())
+        .map(|kdf| kdf.iteration_count);
+    if iterations.is_some_and(|count| count > MAX_ITERATIONS) {
+        return Err(bad("the encrypted key asks for more than 10 000 000 iterations of its key derivation")
+            .with_hint(CONVERT));
+    }
     let document = info.decrypt(passphrase.expose()).map_err(|_| {
         Error::new(
             Code::Passphrase,

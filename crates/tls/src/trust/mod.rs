@@ -56,11 +56,13 @@ impl Trust {
     }
 
     /// The roots, and what the user should know about them. Reads the system's store once per process.
-    pub(crate) fn roots(&self) -> (Arc<RootCertStore>, Option<Warning>) {
-        static SYSTEM: OnceLock<(Arc<RootCertStore>, Option<Warning>)> = OnceLock::new();
+    pub(crate) fn roots(&self) -> Result<(Arc<RootCertStore>, Option<Warning>)> {
+        static SYSTEM: OnceLock<Result<(Arc<RootCertStore>, Option<Warning>)>> = OnceLock::new();
         match self {
-            Self::Bundle(store) => (store.clone(), None),
-            Self::System => SYSTEM.get_or_init(|| system_or_amazon(load_system())).clone(),
+            Self::Bundle(store) => Ok((store.clone(), None)),
+            Self::System => {
+                SYSTEM.get_or_init(|| system_or_amazon(load_system(), chosen_by_environment())).clone()
+            }
         }
     }
 }
@@ -72,9 +74,23 @@ fn load_system() -> RootCertStore {
     store
 }
 
-fn system_or_amazon(mut store: RootCertStore) -> (Arc<RootCertStore>, Option<Warning>) {
+/// Whether whoever set the environment chose the roots.
+fn chosen_by_environment() -> bool {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+fn system_or_amazon(mut store: RootCertStore, chosen: bool) -> Result<(Arc<RootCertStore>, Option<Warning>)> {
     if !store.is_empty() {
-        return (Arc::new(store), None);
+        return Ok((Arc::new(store), None));
+    }
+    if chosen {
+        // A choice that came to nothing must not become another choice.
+        return Err(Error::new(
+            Code::BadCa,
+            "SSL_CERT_FILE or SSL_CERT_DIR is set, and no root was found there",
+        )
+        .with_param("ca")
+        .with_hint("Correct or unset these variables, or give `ca`."));
     }
     store.add_parsable_certificates(certificates_in(AMAZON_ROOTS).unwrap_or_default());
     let warning = Warning {
@@ -84,7 +100,7 @@ fn system_or_amazon(mut store: RootCertStore) -> (Arc<RootCertStore>, Option<War
                   or give `ca`."
                 .into(),
     };
-    (Arc::new(store), Some(warning))
+    Ok((Arc::new(store), Some(warning)))
 }
 
 fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
@@ -115,9 +131,15 @@ mod tests {
 
     #[test]
     fn an_image_without_a_store_trusts_amazon_and_says_so() {
-        let (store, warning) = system_or_amazon(RootCertStore::empty());
+        let (store, warning) = system_or_amazon(RootCertStore::empty(), false).unwrap();
         assert_eq!(store.len(), PUBLISHED.len());
         assert_eq!(warning.unwrap().code, "WARN_NO_SYSTEM_ROOTS");
+    }
+
+    #[test]
+    fn roots_that_were_chosen_and_are_not_there_are_not_replaced() {
+        let error = system_or_amazon(RootCertStore::empty(), true).unwrap_err();
+        assert_eq!(error.code(), Code::BadCa);
     }
 
     #[test]
