@@ -89,7 +89,8 @@ for (const [title, options, registration, alert] of badDevices) {
       t.like(error, { code: "ERR_CERTIFICATE_REFUSED", retryable: false, statusCode: undefined });
       t.regex(error.message, alert);
       t.regex(error.hint, /registered and ACTIVE/);
-      t.is((await waitForLog("handshake-failed", 1)).length, 1, "it was the handshake");
+      // At least: the server may only now have noticed that the test before this one hung up on it.
+      t.true((await waitForLog("handshake-failed", 1)).length >= 1, "it was the handshake");
 
       if (registration !== undefined) {
         await tb.control("PUT", `/certificates/${registration[0]}`, { status: "active" });
