@@ -1,5 +1,8 @@
 //! What is lost under a running signer, and that the next signature brings it back.
 
+use std::thread;
+use std::time::Duration;
+
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
@@ -64,6 +67,12 @@ fn the_session_ends_with_its_last_user_and_a_proved_key_is_not_tested_twice() {
             sign(&second);
             assert_eq!(fixture.calls("C_CloseSession"), 0);
             drop(second);
+            // It is closed on the token's thread, unless somebody comes before that.
+            let closed = (0..500).any(|_| {
+                thread::sleep(Duration::from_millis(10));
+                fixture.calls("C_CloseSession") == 1
+            });
+            assert!(closed);
             let third = signer(fixture, &config, PIN, "key").unwrap();
             sign(&third);
             assert_eq!((fixture.calls("C_CloseSession"), fixture.calls("C_Login")), (1, 2));
