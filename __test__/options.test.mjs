@@ -27,6 +27,19 @@ for (const [param, kind] of Object.entries(kinds)) {
   });
 }
 
+test.serial("a secret given as a number is not repeated", (t) => {
+  const secret = 836_183_618_361;
+  const wrong = [
+    ["pkcs11.userPin", hsm({}, { userPin: secret })],
+    ["privateKeyPassphrase", pem({ privateKeyPassphrase: secret })],
+    ["privateKey", pem({ privateKey: secret })],
+  ];
+  for (const [param, options] of wrong) {
+    const { message } = refuses(t, options, { param, says: ["a number"] }, param);
+    t.false(message.includes(String(secret)), message);
+  }
+});
+
 test.serial("the table of wrong types leaves out no option", (t) => {
   const { hint } = refuses(
     t,

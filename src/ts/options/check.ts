@@ -66,7 +66,10 @@ export const integer =
   (min: number, max: number): Check<number> =>
   (value, param) => {
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw invalid(param, value, `a whole number from ${min} to ${max}`);
+    const wanted = `a whole number from ${min} to ${max}`;
+    throw typeof value === "number"
+      ? refused(param, `is ${value}: it must be ${wanted}`)
+      : invalid(param, value, wanted);
   };
 
 /** Bytes, or their hexadecimal text; colons between the bytes are allowed. */
@@ -105,7 +108,7 @@ function described(value: unknown): string {
   if (value === undefined) return "undefined";
   if (value === "") return "empty";
   if (Array.isArray(value)) return "an array";
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "boolean") return String(value);
   if (typeof value === "object") return "an object";
   return `a ${typeof value}`;
 }
