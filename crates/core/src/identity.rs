@@ -1,6 +1,7 @@
 //! AWS credentials as one immutable value.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::{BootTime, Secret, Timestamp};
 
@@ -14,22 +15,31 @@ pub struct Identity {
     pub access_key_id: String,
     /// The signing key.
     pub secret_access_key: Secret,
-    /// The session token that goes with temporary keys.
-    pub session_token: Secret,
-    /// When the source says they end, by the *server's* clock.
-    pub expiration: Timestamp,
+    /// The session token that goes with temporary keys; long-term keys have none.
+    pub session_token: Option<Secret>,
+    /// When the source says they end, by the *server's* clock. `None`: they do not.
+    pub expiration: Option<Timestamp>,
+    /// The account they belong to, if the source said so.
+    pub account_id: Option<String>,
 }
 
 impl Identity {
-    /// Puts the parts of one reply together.
+    /// Temporary credentials: the parts of one reply.
     #[must_use]
     pub fn new(
         access_key_id: String,
         secret_access_key: Secret,
-        session_token: Secret,
-        expiration: Timestamp,
+        session_token: Option<Secret>,
+        expiration: Option<Timestamp>,
     ) -> Self {
-        Self { access_key_id, secret_access_key, session_token, expiration }
+        Self { access_key_id, secret_access_key, session_token, expiration, account_id: None }
+    }
+
+    /// With the account they belong to.
+    #[must_use]
+    pub fn with_account_id(mut self, account_id: Option<String>) -> Self {
+        self.account_id = account_id;
+        self
     }
 }
 
@@ -43,6 +53,8 @@ pub struct Issued {
     pub server_date: Option<Timestamp>,
     /// Boot time half-way between request and reply: the best estimate of when `server_date` was read.
     pub at: BootTime,
+    /// Time from request to reply: how good that estimate can be.
+    pub round_trip: Duration,
 }
 
 impl fmt::Debug for Identity {
@@ -52,6 +64,7 @@ impl fmt::Debug for Identity {
             .field("secret_access_key", &"** redacted **")
             .field("session_token", &"** redacted **")
             .field("expiration", &self.expiration)
+            .field("account_id", &self.account_id)
             .finish()
     }
 }
@@ -65,8 +78,8 @@ mod tests {
         let identity = Identity::new(
             "ASIAEXAMPLE".into(),
             "canary-secret".into(),
-            "canary-token".into(),
-            Timestamp::from_unix_millis(0),
+            Some("canary-token".into()),
+            Some(Timestamp::from_unix_millis(0)),
         );
         let shown = format!("{identity:?} {identity:#?}");
         assert!(shown.contains("ASIAEXAMPLE") && shown.contains("1970-01-01T00:00:00Z"));

@@ -20,7 +20,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
 }
 
 /// Time since boot, suspend included.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct BootTime(Duration);
 
 impl BootTime {
@@ -34,6 +34,15 @@ impl BootTime {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// Later than anything that happens.
+    pub const NEVER: Self = Self(Duration::MAX);
+
+    /// This point moved back by `by`, at most to boot.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by))
     }
 
     /// This point moved on by `by`.

@@ -43,7 +43,8 @@ impl IotClient {
         let identity = reply::parse(&response.body, now)
             .map_err(|error| error.with_response(OK, identifier(&response.headers, REQUEST_ID), None))?;
         let at = response.sent.midpoint(response.received);
-        Ok(Issued { identity, server_date, at })
+        let round_trip = response.received.since(response.sent);
+        Ok(Issued { identity, server_date, at, round_trip })
     }
 
     /// The error for a [`fetch`](Self::fetch) that was dropped because it may take no more than `limit`.

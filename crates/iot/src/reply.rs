@@ -38,7 +38,7 @@ pub(crate) fn parse(body: &[u8], now: Timestamp) -> Result<Identity> {
         )
         .with_hint("The keys held are kept. If it goes on, something on the way caches replies."));
     }
-    Ok(Identity::new(access_key_id, secret_access_key, session_token, expiration))
+    Ok(Identity::new(access_key_id, secret_access_key, Some(session_token), Some(expiration)))
 }
 
 #[derive(Deserialize)]
@@ -175,8 +175,8 @@ mod tests {
             let identity = parse(body.as_bytes(), now()).unwrap();
             assert_eq!(identity.access_key_id, "ASIAX");
             assert_eq!(identity.secret_access_key.expose(), b"canary-s");
-            assert_eq!(identity.session_token.expose(), b"canary-t");
-            assert_eq!(identity.expiration.millis_since(now()), 3_600_000);
+            assert_eq!(identity.session_token.unwrap().expose(), b"canary-t");
+            assert_eq!(identity.expiration.unwrap().millis_since(now()), 3_600_000);
         }
     }
 
