@@ -2,6 +2,7 @@
 
 /// <reference lib="esnext.disposable" />
 
+declare const SessionEvents: new () => SessionEmitter;
 /** The session is closed. */
 export declare class ClosedError extends RefreshError {
 }
@@ -44,9 +45,11 @@ export declare class RefreshError extends Error {
  * A session whose credentials never go stale.
  *
  * The constructor reads and matches files and throws for every option that is wrong; the network and the token are
- * first used when credentials are asked for.
+ * first used when credentials are asked for, or, with `refresh: "eager"`, soon after.
+ *
+ * Emits `refresh`, `refreshError`, `expired`, `warning` and `close`; none of them needs a listener.
  */
-export declare class RefreshableSession {
+export declare class RefreshableSession extends SessionEvents {
 	#private;
 	/** @throws ValidationError or ConfigurationError naming the option at fault. */
 	constructor(options: SessionOptions);
@@ -56,14 +59,34 @@ export declare class RefreshableSession {
 	get method(): Method;
 	/** The provider for SDK v3 clients: `new S3Client({ credentials: session.credentials })`. */
 	get credentials(): AwsCredentialIdentityProvider;
+	/** The clients that `client()` keeps. */
+	get cache(): ClientCache;
+	/**
+	 * An SDK v3 client with this session's credentials: the same one for the same class and config, on sockets shared
+	 * with the others.
+	 *
+	 * When a service answers that the keys have expired, new ones are fetched and the request is sent once more.
+	 *
+	 * @throws ValidationError naming what cannot be taken, such as `credentials`; ClosedError after `close`.
+	 */
+	client<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>, options?: ClientOptions): InstanceType<C>;
 	/** Credentials that are valid now, in the shape of boto3-refresh-session. */
 	refreshableCredentials(): Promise<TemporaryCredentials>;
+	/** Resolves when there are valid keys; rejects when fetching them failed. */
+	ready(): Promise<void>;
 	/**
 	 * Sees to it that the keys are fresh; with `force`, fetches new ones in any case.
 	 *
 	 * @throws the error of the fetch, while the keys held stay; `signal.reason` when it is aborted.
 	 */
 	refresh(options?: RefreshOptions): Promise<void>;
+	/**
+	 * To be called when a service has refused the keys with this id as expired. If they are the ones held, the next
+	 * read fetches new ones. Whether they are.
+	 */
+	invalidate(accessKeyId: string): boolean;
+	/** How the session stands. Holds no secret. */
+	status(): SessionStatus;
 	/** Ends the session: fetches stop, keys are wiped, connections and token sessions close. Idempotent. */
 	close(): Promise<void>;
 	[Symbol.asyncDispose](): Promise<void>;
@@ -79,6 +102,18 @@ export declare class RequestError extends RefreshError {
 export declare class ValidationError extends RefreshError {
 }
 /**
+ * `session.client()` of the default session.
+ *
+ * @throws ConfigurationError when there is none.
+ */
+export declare function client<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>, options?: ClientOptions): InstanceType<C>;
+/**
+ * A credential provider on a callback of yours: single flight, refreshed before the end, served on while valid.
+ *
+ * @throws ValidationError or ConfigurationError naming the option at fault.
+ */
+export declare function fromCustom<A>(customCredentials: CustomCredentials<A>, options?: Omit<CustomOptions<A>, "customCredentials">): AwsCredentialIdentityProvider;
+/**
  * A credential provider on the AWS IoT credentials endpoint, for `new S3Client({ credentials: fromIot({ … }) })`.
  *
  * Certificate, key and CA files are read and matched here; the network and the token are first used when the
@@ -87,10 +122,17 @@ export declare class ValidationError extends RefreshError {
  * @throws ValidationError or ConfigurationError naming the option at fault.
  */
 export declare function fromIot(options: IotOptions): AwsCredentialIdentityProvider;
+/** The session of the last `setDefaultSession`. */
+export declare function getDefaultSession(): ClientSession | undefined;
 /**
- * Public types. Structural on purpose: they fit `@aws-sdk/types` and `@smithy/types` of any version without
- * depending on either.
+ * Any SDK provider, such as `fromNodeProviderChain()`, on the same machine. Make the provider once and hand it over;
+ * every `refreshable` of it shares the keys.
+ *
+ * @throws ValidationError or ConfigurationError naming the option at fault.
  */
+export declare function refreshable(provider: AwsCredentialIdentityProvider, options?: CommonOptions): AwsCredentialIdentityProvider;
+/** Makes a session the one that `client()` uses, for all of this thread; `undefined` takes it back. */
+export declare function setDefaultSession<S extends ClientSession>(session: S | undefined): void;
 /** AWS credentials as SDK v3 clients take them. */
 export interface AwsCredentialIdentity {
 	readonly accessKeyId: string;
@@ -98,6 +140,8 @@ export interface AwsCredentialIdentity {
 	readonly sessionToken?: string;
 	/** When they end. */
 	readonly expiration?: Date;
+	/** Only if `accountId: true` was asked for, and the source gave one. */
+	readonly accountId?: string;
 }
 /** A provider of credentials that SDK v3 clients call whenever they sign. */
 export interface AwsCredentialIdentityProvider {
@@ -105,16 +149,114 @@ export interface AwsCredentialIdentityProvider {
 	/** The client need not cache: every call is answered from memory while the keys are fresh. */
 	readonly memoized?: boolean;
 }
+/**
+ * The clients that a session keeps: `session.cache`.
+ *
+ * A client is named by the class and config it was asked for with, or by its key, such as `S3Client#1`. A client that
+ * is forgotten, here or to make room, works on for those who have it.
+ */
+export interface ClientCache extends Iterable<[
+	key: string,
+	client: SdkClient
+]> {
+	readonly size: number;
+	readonly maxSize: number;
+	/** A client that is kept; none is made. It counts as a use. */
+	get<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>): InstanceType<C> | undefined;
+	get(key: string): SdkClient | undefined;
+	/** Does not count as a use. */
+	has<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>): boolean;
+	has(key: string): boolean;
+	/** Forgets a client; whether there was one. */
+	delete<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>): boolean;
+	delete(key: string): boolean;
+	/** Forgets all clients. */
+	clear(): void;
+	/** Keys, the least recently used one's first. They hold nothing of the configs. */
+	keys(): string[];
+	stats(): ClientCacheStats;
+}
+/** Options of a session's client cache. */
+export interface ClientCacheOptions {
+	/** Default `"lru"`. */
+	policy?: CachePolicy;
+	/** Clients kept, 1 to 10 000. Default 64. */
+	maxSize?: number;
+}
+/** What a session's client cache has done. */
+export interface ClientCacheStats {
+	/** Calls of `session.client()` that were answered with a kept client. */
+	readonly hits: number;
+	/** Calls of `session.client()` that made a client to keep. */
+	readonly misses: number;
+	/** Clients forgotten to make room. */
+	readonly evictions: number;
+	readonly size: number;
+	readonly maxSize: number;
+	readonly policy: CachePolicy;
+}
+/** Options of one `session.client()` call. */
+export interface ClientOptions {
+	/** The policy of the evictions of this call. Default: the session's. */
+	policy?: CachePolicy;
+	/** Resizes the cache, for this and later calls. */
+	maxSize?: number;
+	/**
+	 * `false` gives a new client that is not kept: for callers who add middleware or destroy what they use. Default:
+	 * `true`, and `false` where the session has `clientCache: false`.
+	 */
+	cache?: boolean;
+}
 /** Options of every method. */
 export interface CommonOptions {
+	/** For clients whose config has none. Default: the region in the endpoint's name. */
+	region?: string;
+	/**
+	 * `"deferred"` (default) fetches when somebody reads; `"eager"` at once, and again by a timer before the keys end.
+	 * The timer does not keep the process alive.
+	 */
+	refresh?: RefreshMode;
+	/** The same as `refresh`: `false` is `"eager"`. */
+	deferRefresh?: boolean;
+	/** Default `"gateway"`. */
+	refreshPolicy?: RefreshPolicy;
+	/**
+	 * How long before their end keys may be renewed, in seconds, 1 to 43 200. Default: the policy's, 900 for `gateway`.
+	 * Short lives have smaller windows.
+	 */
+	advisoryWindowSeconds?: number;
+	/** How long before their end readers wait for new keys, in seconds. Default: the policy's, 60 for `gateway`. */
+	mandatoryWindowSeconds?: number;
+	/**
+	 * The first fetch waits for a time drawn up to this, in seconds, 0 to 86 400, and so do its readers: what keeps a
+	 * fleet that powers up together from asking all at once. Default 0; in eager mode 5, which readers do not wait out.
+	 */
+	startupJitterSeconds?: number;
 	/** One fetch with everything it needs, in milliseconds, 1 to 600 000. Default 10 000. */
 	timeoutMs?: number;
-	/** How long before their end keys are renewed, in seconds, 1 to 43 200; at most half of their life. Default 900. */
-	advisoryWindowSeconds?: number;
-	/** Gets warnings and, at `debug`, one line for each fetch. */
+	/**
+	 * Whether `accountId` is handed on to clients where the source gives one. Default `false`: with it some services
+	 * are called under other host names, which an allow-list may not have.
+	 */
+	accountId?: boolean;
+	/** Gets failures, warnings and, at `debug`, one line for each fetch. */
 	logger?: Logger;
 	/** Gets warnings. Without it and without `logger` they are emitted as process warnings. */
 	onWarning?: (warning: SessionWarning) => void;
+}
+/** Credentials as a custom callback may give them: the SDK's shape. Without `expiration` they do not end. */
+export interface CustomIdentity {
+	readonly accessKeyId: string;
+	readonly secretAccessKey: string;
+	readonly sessionToken?: string;
+	readonly expiration?: Date | string;
+	readonly accountId?: string;
+}
+/** Options of `method: "custom"`. */
+export interface CustomOptions<A = unknown> extends CommonOptions {
+	customCredentials: CustomCredentials<A>;
+	/** Handed to every call as it is. */
+	customCredentialsArgs?: A;
 }
 /** Options of `fromIot`, and with `method: "iot"` of a session. */
 export interface IotOptions extends CommonOptions {
@@ -147,6 +289,12 @@ export interface IotOptions extends CommonOptions {
 	/** Name lookup, TCP and TLS together, in milliseconds, 1 to 600 000. Default: what `timeoutMs` leaves. */
 	connectTimeoutMs?: number;
 }
+/** Keys that came or went. */
+export interface KeysEvent {
+	readonly accessKeyId: string;
+	/** Their end, as their source gave it. */
+	readonly expiration: Date | undefined;
+}
 /** The logger that SDK v3 clients take too. Nothing secret is ever passed to it. */
 export interface Logger {
 	trace?: (...content: unknown[]) => void;
@@ -178,10 +326,66 @@ export interface Pkcs11Options {
 }
 /** Options of `session.refresh`. */
 export interface RefreshOptions {
-	/** Fetch even if the keys held are fresh. */
+	/** Fetch even if the keys held are fresh, or a failure has just been seen; not if the source asked for a pause. */
 	force?: boolean;
 	/** Stops the wait, not the fetch: others may be waiting for it. */
 	signal?: AbortSignal;
+}
+/**
+ * Public types around `session.client()`. Structural like those of `../types`: they fit SDK v3 clients of any version
+ * without depending on one.
+ */
+/** What every SDK v3 client has. */
+export interface SdkClient {
+	readonly config: object;
+	readonly middlewareStack: object;
+	send(...args: any[]): any;
+	destroy(): void;
+}
+/** Credentials as a custom callback may give them: the seed's shape. `expiry_time` needs a time zone. */
+export interface SeedCredentials {
+	readonly access_key: string;
+	readonly secret_key: string;
+	readonly token: string;
+	readonly expiry_time: string | Date;
+}
+/** The events of a session, with what their listeners get. */
+export interface SessionEventMap {
+	/** New keys are held. */
+	refresh: [
+		KeysEvent
+	];
+	/** A fetch failed. Keys that are valid are served on. */
+	refreshError: [
+		Error
+	];
+	/** The keys held are over, and nothing has replaced them. */
+	expired: [
+		KeysEvent
+	];
+	warning: [
+		SessionWarning
+	];
+	close: [
+	];
+}
+/** How a session stands. Holds no secret. */
+export interface SessionStatus {
+	readonly zone: Zone;
+	/** The end of the keys held, as their source gave it. */
+	readonly expiresAt: Date | undefined;
+	/** When the source will next be asked, by the local clock; in deferred mode, if somebody reads. */
+	readonly refreshAt: Date | undefined;
+	/** Attempts so far. */
+	readonly fetches: number;
+	/** Those that failed. */
+	readonly failures: number;
+	/** Of the last attempt, if it failed. */
+	readonly lastError: Error | undefined;
+	/** How far the source's clock is ahead of the local one, in milliseconds; `undefined` until it has said. */
+	readonly clockOffsetMs: number | undefined;
+	/** When the device certificate ends, once it is known. */
+	readonly certificateExpiry: Date | undefined;
 }
 /** Something worth knowing that is no error. */
 export interface SessionWarning {
@@ -193,16 +397,47 @@ export interface SessionWarning {
 export interface TemporaryCredentials {
 	readonly accessKey: string;
 	readonly secretKey: string;
-	readonly token: string;
-	/** When they end: RFC 3339, UTC. */
-	readonly expiryTime: string;
+	/** Long-term keys have none. */
+	readonly token: string | undefined;
+	/** When they end: RFC 3339, UTC. Long-term keys do not. */
+	readonly expiryTime: string | undefined;
 }
+/** Which client is forgotten when there are too many: the least recently or the least frequently used one. */
+export type CachePolicy = "lru" | "lfu";
+/** The config that a client class takes, but for `credentials`, which the session supplies. */
+export type ClientConfig<C extends ClientConstructor> = Omit<NonNullable<ConstructorParameters<C>[0]>, "credentials"> & {
+	/** The session supplies them. */
+	credentials?: never;
+};
+/** The class of an SDK v3 client, such as `S3Client`. */
+export type ClientConstructor = new (...args: any[]) => SdkClient;
+/**
+ * Issues credentials. It is asked again when they are due; `signal` is aborted when it takes longer than `timeoutMs`,
+ * or at close.
+ */
+export type CustomCredentials<A = unknown> = (args: A, context: {
+	readonly signal: AbortSignal;
+}) => SeedCredentials | CustomIdentity | Promise<SeedCredentials | CustomIdentity>;
 /** How a session comes to its credentials. */
-export type Method = "iot";
+export type Method = "iot" | "custom";
+/** Who starts refreshes: whoever reads, or a timer too. */
+export type RefreshMode = "deferred" | "eager";
+/** When to refresh and what to do about failures; see docs/refresh.md. */
+export type RefreshPolicy = "gateway" | "aws" | "botocore";
 /** Options of `new RefreshableSession`. */
-export type SessionOptions = {
+export type SessionOptions = (({
 	method: "iot";
-} & IotOptions;
+} & IotOptions) | ({
+	method: "custom";
+} & CustomOptions)) & {
+	/** The cache of `session.client()`. `false` keeps no clients. Default: 64, least recently used out first. */
+	clientCache?: false | ClientCacheOptions;
+};
+/** How near the keys are to their end; see docs/refresh.md. */
+export type Zone = "empty" | "fresh" | "advisory" | "mandatory" | "expired" | "closed";
+interface ClientSession {
+	client<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>, options?: ClientOptions): InstanceType<C>;
+}
 interface RefreshErrorInit {
 	code: string;
 	message: string;
@@ -214,5 +449,23 @@ interface RefreshErrorInit {
 	awsErrorType?: string | undefined;
 	cause?: unknown;
 }
+interface SessionEmitter {
+	on<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	once<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	off<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	addListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	removeListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	removeAllListeners(event?: keyof SessionEventMap): this;
+	prependListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	prependOnceListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
+	emit<K extends keyof SessionEventMap>(event: K, ...args: SessionEventMap[K]): boolean;
+	listenerCount(event: keyof SessionEventMap): number;
+	listeners(event: keyof SessionEventMap): Function[];
+	rawListeners(event: keyof SessionEventMap): Function[];
+	eventNames(): (string | symbol)[];
+	setMaxListeners(count: number): this;
+	getMaxListeners(): number;
+}
+type Listener<K extends keyof SessionEventMap> = (...args: SessionEventMap[K]) => void;
 
 export {};

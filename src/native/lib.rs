@@ -5,7 +5,11 @@
 //! | `options` | data transfer objects, names and order as in `src/ts`; conversion to the session's options |
 //! | `session` | the one native class |
 //! | `error` | a core error as a plain object; `src/ts/errors.ts` makes the class of it |
+//! | `event` | a session's events, as calls of a JavaScript function |
+//! | `status` | how a session stands |
+//! | `custom` | a JavaScript function as a provider of credentials |
 //! | `pin` | a JavaScript callback as a PIN provider |
+//! | `runtime` | the tokio runtime of the process |
 //! | `lifecycle` | counts Node environments; the last one to go closes the tokens |
 //! | `guard` | no panic crosses into Node |
 //!
@@ -18,10 +22,13 @@
 #![cfg_attr(test, allow(dead_code, reason = "napi-derive registers nothing in a test build"))]
 #![allow(missing_docs, reason = "napi-derive generates undocumented items; ours carry their docs")]
 
+mod custom;
 mod error;
+mod event;
 mod guard;
 mod lifecycle;
 mod options;
 mod pin;
 mod runtime;
 mod session;
+mod status;

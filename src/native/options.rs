@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use refresh_session_core::Secret;
 use refresh_session_session::iot::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
-use refresh_session_session::{PinProvider, PinSource};
+use refresh_session_session::{CommonOptions, PinProvider, PinSource};
 use refresh_session_tls::Material;
 
 /// A text or bytes.
@@ -17,7 +17,28 @@ pub(crate) type TextOrBytes = Either<String, Uint8Array>;
 #[napi(object)]
 pub struct NativeCommonOptions {
     pub timeout_ms: u32,
+    pub eager: bool,
+    pub refresh_policy: Option<String>,
     pub advisory_window_seconds: Option<u32>,
+    pub mandatory_window_seconds: Option<u32>,
+    pub startup_jitter_seconds: Option<f64>,
+}
+
+impl NativeCommonOptions {
+    pub(crate) fn to_options(&self) -> CommonOptions {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        CommonOptions {
+            eager: self.eager,
+            refresh_policy: self.refresh_policy.clone(),
+            advisory_window: self.advisory_window_seconds.map(seconds),
+            mandatory_window: self.mandatory_window_seconds.map(seconds),
+            // `src/ts` has checked the range; the conversion fails only for what is out of it.
+            startup_jitter: self
+                .startup_jitter_seconds
+                .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+            timeout: Duration::from_millis(self.timeout_ms.into()),
+        }
+    }
 }
 
 /// Options of `method: "iot"`.

@@ -4,7 +4,11 @@
 //! tasks to another thread (`block_in_place`). A second worker would mostly be woken to find nothing to do: with one,
 //! a fetch is a quarter faster and an idle process has a thread less.
 
+use std::sync::Arc;
+
 use napi_derive::module_init;
+use refresh_session_session::{Surroundings, SystemAlarm, SystemClock};
+use tokio::runtime::Handle;
 
 #[module_init]
 fn choose_runtime() {
@@ -16,5 +20,14 @@ fn choose_runtime() {
     // Where none can be made, the default one says why when it fails too.
     if let Ok(runtime) = runtime {
         napi::bindgen_prelude::create_custom_tokio_runtime(runtime);
+    }
+}
+
+/// The system's clocks and this runtime, for one session.
+pub(crate) fn surroundings() -> Surroundings {
+    Surroundings {
+        clock: Arc::new(SystemClock),
+        alarm: Arc::new(SystemAlarm::new()),
+        runtime: napi::bindgen_prelude::within_runtime_if_available(Handle::current),
     }
 }

@@ -1,42 +1,50 @@
 //! The one native class: a session.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi_derive::napi;
-use refresh_session_core::{Clock, Result, Warning};
-use refresh_session_session::{Held, IotSource, PinProvider, Schedule, Session, SystemClock};
+use refresh_session_core::{Result, Secret, Warning};
+use refresh_session_refresh::Demand;
+use refresh_session_session::{
+    CustomName, CustomSource, IotSource, Listener, PinProvider, Presented, Session, Source,
+};
 
-use crate::error::{NativeError, NativeWarning};
+use crate::custom::{AbortCallback, AskCallback, JsCredentials, NativeCustomOptions};
+use crate::error::{NativeError, NativeWarning, internal};
+use crate::event::{EventCallback, listener, unix_millis};
 use crate::guard::guarded;
 use crate::options::{NativeCommonOptions, NativeIotOptions};
 use crate::pin::{JsPin, PinCallback};
+use crate::runtime::surroundings;
+use crate::status::NativeStatus;
 
 /// Keys as JavaScript gets them.
 #[napi(object)]
 pub struct NativeIdentity {
     pub access_key_id: String,
     pub secret_access_key: String,
-    pub session_token: String,
-    /// Milliseconds since 1970, by the server's clock.
-    pub expiration_ms: f64,
-    /// What `freshGeneration` answers while these are fresh.
-    pub generation: u32,
+    pub session_token: Option<String>,
+    /// Milliseconds since 1970: their end as their source gave it, or, where this machine's wall clock is wrong, the
+    /// same instant by that.
+    pub expiration_ms: Option<f64>,
+    pub account_id: Option<String>,
+    /// What `freshSerial` answers while a copy of these may be used.
+    pub serial: u32,
 }
 
-/// A session: its source and the keys it holds.
+/// A session: its part in a source and the keys held for it.
 ///
 /// Its futures own what they need. An `async fn(&self)` would borrow this object, which is dropped with its
 /// environment when a worker is terminated, under the feet of a fetch that goes on.
 #[napi]
 pub struct NativeSession {
     session: Arc<Session>,
-    warnings: Warnings,
+    region: Option<String>,
+    /// Of the constructor.
+    warnings: Mutex<Vec<Warning>>,
 }
-
-type Warnings = Arc<Mutex<Vec<Warning>>>;
 
 type Outcome = Either<NativeIdentity, NativeError>;
 
@@ -45,54 +53,118 @@ type Outcome = Either<NativeIdentity, NativeError>;
 pub fn open_iot(
     common: NativeCommonOptions,
     options: NativeIotOptions,
+    #[napi(ts_arg_type = "(event: NativeEvent) => void")] listen: EventCallback<'_>,
     #[napi(ts_arg_type = "() => Promise<string | Uint8Array>")] pin: Option<PinCallback<'_>>,
 ) -> Either<NativeSession, NativeError> {
     guarded(|| {
-        let pin = match pin.as_ref().map(JsPin::new).transpose() {
-            Ok(pin) => pin.map(|pin| Arc::new(pin) as Arc<dyn PinProvider>),
-            Err(error) => return Either::B(crate::error::internal(&error.reason)),
-        };
-        either(open(&common, options, pin))
+        let callbacks = listener(&listen).and_then(|listener| {
+            let pin = pin.as_ref().map(JsPin::new).transpose()?;
+            Ok((listener, pin.map(|pin| Arc::new(pin) as Arc<dyn PinProvider>)))
+        });
+        match callbacks {
+            Ok((listener, pin)) => either(iot(&common, options, listener, pin)),
+            Err(error) => Either::B(internal(&error.reason)),
+        }
     })
 }
 
-fn open(
+/// Makes a session on a function of the user's. Calls nothing.
+#[napi]
+pub fn open_custom(
+    common: NativeCommonOptions,
+    options: NativeCustomOptions,
+    #[napi(ts_arg_type = "(event: NativeEvent) => void")] listen: EventCallback<'_>,
+    #[napi(ts_arg_type = "(call: number) => Promise<NativeCustomReply>")] ask: AskCallback<'_>,
+    #[napi(ts_arg_type = "(call: number) => void")] abort: AbortCallback<'_>,
+) -> Either<NativeSession, NativeError> {
+    guarded(|| {
+        let name = if options.provider { CustomName::Provider } else { CustomName::Callback };
+        let callbacks = listener(&listen)
+            .and_then(|listener| Ok((listener, JsCredentials::new(&ask, &abort, name.param())?)));
+        match callbacks {
+            Ok((listener, provider)) => either(custom(&common, &options.same, name, listener, provider)),
+            Err(error) => Either::B(internal(&error.reason)),
+        }
+    })
+}
+
+fn iot(
     common: &NativeCommonOptions,
     options: NativeIotOptions,
+    listener: Listener,
     pin: Option<Arc<dyn PinProvider>>,
 ) -> Result<NativeSession> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let warnings = Warnings::default();
-    let later = warnings.clone();
-    let warn = Arc::new(move |warning| lock(&later).push(warning));
-    let limit = Duration::from_millis(common.timeout_ms.into());
-    let (source, at_once) = IotSource::new(options.into_options(limit, pin), clock.clone(), warn)?;
-    lock(&warnings).extend(at_once);
-    let schedule =
-        Schedule::new(common.advisory_window_seconds.map(|seconds| Duration::from_secs(seconds.into())));
-    let session = Session::new(Box::new(source), clock, schedule, limit);
-    Ok(NativeSession { session, warnings })
+    let common = common.to_options();
+    let around = surroundings();
+    let (source, warnings) = IotSource::new(options.into_options(common.timeout, pin), around.clock.clone())?;
+    let region = source.region().map(Into::into);
+    let session = Session::open(Box::new(source), &common.settings()?, around, listener)?;
+    Ok(NativeSession { session: Arc::new(session), region, warnings: Mutex::new(warnings) })
+}
+
+fn custom(
+    common: &NativeCommonOptions,
+    same: &str,
+    name: CustomName,
+    listener: Listener,
+    provider: JsCredentials,
+) -> Result<NativeSession> {
+    let around = surroundings();
+    let source = CustomSource::new(Arc::new(provider), name, same, around.clock.clone())?;
+    let source: Box<dyn Source> = Box::new(source);
+    let session = Session::open(source, &common.to_options().settings()?, around, listener)?;
+    Ok(NativeSession { session: Arc::new(session), region: None, warnings: Mutex::default() })
 }
 
 #[napi]
 impl NativeSession {
-    /// The number of the keys held while they can be used as they are, otherwise 0.
+    /// The number of the keys of which a copy may be used as it is, otherwise 0.
     #[napi]
-    pub fn fresh_generation(&self) -> u32 {
-        self.session.fresh_generation()
+    pub fn fresh_serial(&self) -> u32 {
+        self.session.fresh_serial()
     }
 
-    /// Keys that are valid now; `force` fetches in any case.
+    /// Keys that are valid (`valid`), from the fresh zone (`fresh`), or fetched in any case (`forced`).
     #[napi(ts_return_type = "Promise<NativeIdentity | NativeError>")]
-    pub fn identity<'env>(&self, env: &'env Env, force: bool) -> napi::Result<PromiseRaw<'env, Outcome>> {
+    pub fn identity<'env>(
+        &self,
+        env: &'env Env,
+        #[napi(ts_arg_type = "'valid' | 'fresh' | 'forced'")] demand: String,
+    ) -> napi::Result<PromiseRaw<'env, Outcome>> {
         let session = self.session.clone();
-        env.spawn_future(async move { Ok(either(session.identity(force).await.map(|held| identity(&held)))) })
+        let demand = match demand.as_str() {
+            "forced" => Demand::Forced,
+            "fresh" => Demand::Fresh,
+            _ => Demand::Valid,
+        };
+        env.spawn_future(
+            async move { Ok(either(session.identity(demand).await.map(|keys| identity(&keys)))) },
+        )
     }
 
-    /// Warnings since the last call.
+    /// A service answered that these keys are no good any more. True if they are the ones held.
+    #[napi]
+    pub fn invalidate(&self, access_key_id: String) -> bool {
+        self.session.invalidate(&access_key_id)
+    }
+
+    /// How things stand.
+    #[napi]
+    pub fn status(&self) -> NativeStatus {
+        self.session.status().into()
+    }
+
+    /// The AWS region in the endpoint's name.
+    #[napi]
+    pub fn region(&self) -> Option<String> {
+        self.region.clone()
+    }
+
+    /// Warnings of the constructor; later ones are events.
     #[napi]
     pub fn take_warnings(&self) -> Vec<NativeWarning> {
-        std::mem::take(&mut *lock(&self.warnings)).into_iter().map(Into::into).collect()
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *warnings).into_iter().map(Into::into).collect()
     }
 
     /// Ends the session.
@@ -106,19 +178,20 @@ impl NativeSession {
     }
 }
 
-fn identity(held: &Held) -> NativeIdentity {
-    let keys = &held.identity;
+fn identity(presented: &Presented) -> NativeIdentity {
+    let keys = &presented.held.identity;
     NativeIdentity {
         access_key_id: keys.access_key_id.clone(),
-        secret_access_key: String::from_utf8_lossy(keys.secret_access_key.expose()).into_owned(),
-        session_token: String::from_utf8_lossy(keys.session_token.expose()).into_owned(),
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds since 1970 fit a double until the year 287396"
-        )]
-        expiration_ms: keys.expiration.unix_millis() as f64,
-        generation: held.generation,
+        secret_access_key: text(&keys.secret_access_key),
+        session_token: keys.session_token.as_ref().map(text),
+        expiration_ms: presented.expiration.map(unix_millis),
+        account_id: keys.account_id.clone(),
+        serial: presented.serial,
     }
+}
+
+fn text(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
 }
 
 fn either<T, U: From<refresh_session_core::Error>>(result: Result<T>) -> Either<T, U> {
@@ -126,8 +199,4 @@ fn either<T, U: From<refresh_session_core::Error>>(result: Result<T>) -> Either<
         Ok(value) => Either::A(value),
         Err(error) => Either::B(error.into()),
     }
-}
-
-fn lock(warnings: &Warnings) -> std::sync::MutexGuard<'_, Vec<Warning>> {
-    warnings.lock().unwrap_or_else(PoisonError::into_inner)
 }

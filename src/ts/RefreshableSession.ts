@@ -1,6 +1,12 @@
 import { inspect } from "node:util";
-import { Engine } from "./engine";
+import type { NativeEvent, NativeIdentity } from "./binding";
+import type { ClientCache } from "./client/ClientCache";
+import { Clients } from "./client/Clients";
+import { clientCacheOption } from "./client/options";
+import type { ClientConfig, ClientConstructor, ClientOptions } from "./client/types";
+import { type Demand, Engine } from "./engine";
 import { ValidationError } from "./errors";
+import { SessionEvents } from "./events";
 import { boolean, type Checks, checked, invalid, quoted } from "./options/check";
 import { providerOf } from "./provider";
 import type {
@@ -8,18 +14,21 @@ import type {
   Method,
   RefreshOptions,
   SessionOptions,
+  SessionStatus,
   TemporaryCredentials,
 } from "./types";
 
-const METHODS: readonly Method[] = Object.freeze(["iot"] as const);
+const METHODS: readonly Method[] = Object.freeze(["iot", "custom"] as const);
 
 /**
  * A session whose credentials never go stale.
  *
  * The constructor reads and matches files and throws for every option that is wrong; the network and the token are
- * first used when credentials are asked for.
+ * first used when credentials are asked for, or, with `refresh: "eager"`, soon after.
+ *
+ * Emits `refresh`, `refreshError`, `expired`, `warning` and `close`; none of them needs a listener.
  */
-export class RefreshableSession {
+export class RefreshableSession extends SessionEvents {
   static {
     // Not a member: the public types must not need those of Node.
     Object.defineProperty(RefreshableSession.prototype, inspect.custom, {
@@ -31,11 +40,22 @@ export class RefreshableSession {
 
   readonly #engine: Engine;
   readonly #credentials: AwsCredentialIdentityProvider;
+  readonly #clients: Clients;
 
   /** @throws ValidationError or ConfigurationError naming the option at fault. */
   constructor(options: SessionOptions) {
-    this.#engine = open(options);
+    super();
+    const { clientCache, ...rest } = own(options);
+    const caching = clientCache === undefined ? undefined : clientCacheOption(clientCache, "clientCache");
+    this.#engine = open(rest, (event) => this.#hear(event));
     this.#credentials = providerOf(this.#engine);
+    const host = {
+      credentials: this.#credentials,
+      region: this.#engine.region,
+      invalidate: (accessKeyId: string) => this.#engine.invalidate(accessKeyId),
+      clockOffsetMs: () => worthCorrecting(this.#engine.status().clockOffsetMs),
+    };
+    this.#clients = new Clients(host, caching);
   }
 
   /** The methods of this build. */
@@ -53,17 +73,31 @@ export class RefreshableSession {
     return this.#credentials;
   }
 
+  /** The clients that `client()` keeps. */
+  get cache(): ClientCache {
+    return this.#clients.cache;
+  }
+
+  /**
+   * An SDK v3 client with this session's credentials: the same one for the same class and config, on sockets shared
+   * with the others.
+   *
+   * When a service answers that the keys have expired, new ones are fetched and the request is sent once more.
+   *
+   * @throws ValidationError naming what cannot be taken, such as `credentials`; ClosedError after `close`.
+   */
+  client<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>, options?: ClientOptions): InstanceType<C> {
+    return this.#clients.client(Ctor, config, options);
+  }
+
   /** Credentials that are valid now, in the shape of boto3-refresh-session. */
   async refreshableCredentials(): Promise<TemporaryCredentials> {
-    const keys = await this.#engine.identity(false);
-    const shown = {
-      accessKey: keys.accessKeyId,
-      secretKey: keys.secretAccessKey,
-      token: keys.sessionToken,
-      expiryTime: new Date(keys.expirationMs).toISOString(),
-    };
-    const redacted = { ...shown, secretKey: "** redacted **", token: "** redacted **" };
-    return Object.defineProperty(shown, inspect.custom, { value: () => redacted });
+    return seedShaped(await this.#engine.identity("valid"));
+  }
+
+  /** Resolves when there are valid keys; rejects when fetching them failed. */
+  async ready(): Promise<void> {
+    await this.#engine.identity("valid");
   }
 
   /**
@@ -74,13 +108,31 @@ export class RefreshableSession {
   async refresh(options: RefreshOptions = {}): Promise<void> {
     const { force = false, signal } = checked<RefreshOptions>(options, refreshChecks);
     signal?.throwIfAborted();
-    const fetched = this.#engine.identity(force);
+    const demand: Demand = force ? "forced" : "fresh";
+    const fetched = this.#engine.identity(demand);
     await (signal === undefined ? fetched : abortable(fetched, signal));
+  }
+
+  /**
+   * To be called when a service has refused the keys with this id as expired. If they are the ones held, the next
+   * read fetches new ones. Whether they are.
+   */
+  invalidate(accessKeyId: string): boolean {
+    if (typeof accessKeyId !== "string") throw invalid("accessKeyId", accessKeyId, "a string");
+    return this.#engine.invalidate(accessKeyId);
+  }
+
+  /** How the session stands. Holds no secret. */
+  status(): SessionStatus {
+    return this.#engine.status();
   }
 
   /** Ends the session: fetches stop, keys are wiped, connections and token sessions close. Idempotent. */
   async close(): Promise<void> {
+    const first = !this.#engine.closed;
+    this.#clients.close();
     await this.#engine.close();
+    if (first) this.emit("close");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,6 +141,19 @@ export class RefreshableSession {
 
   toJSON(): { method: Method; closed: boolean } {
     return { method: this.method, closed: this.#engine.closed };
+  }
+
+  /** In a tick of its own: what a listener throws is its own affair. */
+  #hear(event: NativeEvent): void {
+    const { type, accessKeyId = "", expirationMs, error, warning } = event;
+    const expiration = expirationMs === undefined ? undefined : new Date(expirationMs);
+    if (type === "refreshError" && error !== undefined) {
+      process.nextTick(() => this.emit("refreshError", this.#engine.error(error)));
+    } else if (type === "warning" && warning !== undefined) {
+      process.nextTick(() => this.emit("warning", warning));
+    } else if (type === "refresh" || type === "expired") {
+      process.nextTick(() => this.emit(type, { accessKeyId, expiration }));
+    }
   }
 }
 
@@ -100,13 +165,24 @@ const refreshChecks: Checks<RefreshOptions> = {
   },
 };
 
-function open(options: unknown): Engine {
+/** A `Date` header is good to a second, and services allow minutes. */
+const TOLERATED_OFFSET_MS = 30_000;
+
+function worthCorrecting(offsetMs: number | undefined): number {
+  return offsetMs !== undefined && Math.abs(offsetMs) > TOLERATED_OFFSET_MS ? offsetMs : 0;
+}
+
+/** Own properties, read once. */
+function own(options: unknown): Record<string, unknown> {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw invalid("options", options, "an object");
   }
-  // Own properties, read once.
-  const { method, ...rest } = Object.assign(Object.create(null), options);
-  if (method === "iot") return Engine.iot(rest);
+  return Object.assign(Object.create(null), options);
+}
+
+function open({ method, ...rest }: Record<string, unknown>, hear: (event: NativeEvent) => void): Engine {
+  if (method === "iot") return Engine.iot(rest, hear);
+  if (method === "custom") return Engine.custom(rest, hear);
   const found = method === undefined ? "missing" : typeof method === "string" ? quoted(method) : "not a string";
   throw new ValidationError({
     code: method === undefined ? "ERR_MISSING_OPTION" : "ERR_INVALID_OPTION",
@@ -114,6 +190,17 @@ function open(options: unknown): Engine {
     hint: `This build has: ${METHODS.map((name) => `"${name}"`).join(", ")}.`,
     param: "method",
   });
+}
+
+function seedShaped(keys: NativeIdentity): TemporaryCredentials {
+  const shown = {
+    accessKey: keys.accessKeyId,
+    secretKey: keys.secretAccessKey,
+    token: keys.sessionToken,
+    expiryTime: keys.expirationMs === undefined ? undefined : new Date(keys.expirationMs).toISOString(),
+  };
+  const redacted = { ...shown, secretKey: "** redacted **", token: "** redacted **" };
+  return Object.defineProperty(shown, inspect.custom, { value: () => redacted });
 }
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -2,17 +2,23 @@
 /* eslint-disable */
 
 /**
- * A session: its source and the keys it holds.
+ * A session: its part in a source and the keys held for it.
  *
  * Its futures own what they need. An `async fn(&self)` would borrow this object, which is dropped with its
  * environment when a worker is terminated, under the feet of a fetch that goes on.
  */
 export declare class NativeSession {
-  /** The number of the keys held while they can be used as they are, otherwise 0. */
-  freshGeneration(): number
-  /** Keys that are valid now; `force` fetches in any case. */
-  identity(force: boolean): Promise<NativeIdentity | NativeError>
-  /** Warnings since the last call. */
+  /** The number of the keys of which a copy may be used as it is, otherwise 0. */
+  freshSerial(): number
+  /** Keys that are valid (`valid`), from the fresh zone (`fresh`), or fetched in any case (`forced`). */
+  identity(demand: 'valid' | 'fresh' | 'forced'): Promise<NativeIdentity | NativeError>
+  /** A service answered that these keys are no good any more. True if they are the ones held. */
+  invalidate(accessKeyId: string): boolean
+  /** How things stand. */
+  status(): NativeStatus
+  /** The AWS region in the endpoint's name. */
+  region(): string | null
+  /** Warnings of the constructor; later ones are events. */
   takeWarnings(): Array<NativeWarning>
   /** Ends the session. */
   close(): Promise<undefined>
@@ -27,7 +33,44 @@ export declare function errorCodes(): Array<NativeErrorCode>
 /** Options of every method. */
 export interface NativeCommonOptions {
   timeoutMs: number
+  eager: boolean
+  refreshPolicy?: string
   advisoryWindowSeconds?: number
+  mandatoryWindowSeconds?: number
+  startupJitterSeconds?: number
+}
+
+/** Why there are none. */
+export interface NativeCustomFailure {
+  /** What it gave is of a wrong type, and not: it failed. */
+  bad: boolean
+  message: string
+  hint: string
+  retryable: boolean
+}
+
+/** Keys; types are checked, values are not. */
+export interface NativeCustomKeys {
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string
+  /** A text, or milliseconds since 1970. */
+  expiration?: string | number
+  accountId?: string
+}
+
+/** Options of `method: "custom"` and of `refreshable`. */
+export interface NativeCustomOptions {
+  /** Whether it is a provider, not the option `customCredentials`. */
+  provider: boolean
+  /** Equal for the same function with the same arguments in the same thread. */
+  same: string
+}
+
+/** What the function gave: keys or a failure. */
+export interface NativeCustomReply {
+  keys?: NativeCustomKeys
+  failure?: NativeCustomFailure
 }
 
 /** What `src/ts/errors.ts` needs to build the typed error. */
@@ -56,15 +99,36 @@ export interface NativeErrorCode {
   retryable: boolean
 }
 
+/** Something has happened: the fields of its type are there. */
+export interface NativeEvent {
+  type: 'refresh' | 'refreshError' | 'expired' | 'warning'
+  /** Of the keys that came or went. */
+  accessKeyId?: string
+  /** Their end, milliseconds since 1970. */
+  expirationMs?: number
+  /** Of `refreshError`. */
+  error?: NativeError
+  /** How long the source is left alone. */
+  pauseMs?: number
+  /** What is left of the keys held; missing if nothing is. */
+  leftMs?: number
+  /** Of `warning`. */
+  warning?: NativeWarning
+}
+
 /** Keys as JavaScript gets them. */
 export interface NativeIdentity {
   accessKeyId: string
   secretAccessKey: string
-  sessionToken: string
-  /** Milliseconds since 1970, by the server's clock. */
-  expirationMs: number
-  /** What `freshGeneration` answers while these are fresh. */
-  generation: number
+  sessionToken?: string
+  /**
+   * Milliseconds since 1970: their end as their source gave it, or, where this machine's wall clock is wrong, the
+   * same instant by that.
+   */
+  expirationMs?: number
+  accountId?: string
+  /** What `freshSerial` answers while a copy of these may be used. */
+  serial: number
 }
 
 /** Options of `method: "iot"`. */
@@ -97,6 +161,18 @@ export interface NativePkcs11Options {
   signTimeoutMs?: number
 }
 
+/** `status()`, times in milliseconds since 1970. */
+export interface NativeStatus {
+  zone: 'empty' | 'fresh' | 'advisory' | 'mandatory' | 'expired' | 'closed'
+  expiresAt?: number
+  refreshAt?: number
+  fetches: number
+  failures: number
+  lastError?: NativeError
+  clockOffsetMs?: number
+  certificateExpiry?: number
+}
+
 /** Something the user should know that is no error. */
 export interface NativeWarning {
   /** `WARN_…`. */
@@ -104,5 +180,8 @@ export interface NativeWarning {
   message: string
 }
 
+/** Makes a session on a function of the user's. Calls nothing. */
+export declare function openCustom(common: NativeCommonOptions, options: NativeCustomOptions, listen: (event: NativeEvent) => void, ask: (call: number) => Promise<NativeCustomReply>, abort: (call: number) => void): NativeSession | NativeError
+
 /** Makes a session on the IoT credentials endpoint. Reads certificate, key and CA files; no network, no token. */
-export declare function openIot(common: NativeCommonOptions, options: NativeIotOptions, pin?: () => Promise<string | Uint8Array>): NativeSession | NativeError
+export declare function openIot(common: NativeCommonOptions, options: NativeIotOptions, listen: (event: NativeEvent) => void, pin?: () => Promise<string | Uint8Array>): NativeSession | NativeError

@@ -5,37 +5,81 @@
  * clock is read here.
  */
 
-import { inspect } from "node:util";
-import type { NativeError, NativeIdentity, NativeSession } from "./binding";
+import type { NativeError, NativeEvent, NativeIdentity, NativeSession } from "./binding";
+import { CredentialsCallback } from "./custom/callback";
 import { toError } from "./errors";
 import { native } from "./native";
+import { parseCustomOptions, parseProviderOptions } from "./options/custom";
 import { type PinCallback, parseIotOptions } from "./options/iot";
-import type { AwsCredentialIdentity, IotOptions, Method } from "./types";
+import { presented } from "./presented";
+import { type Reporting, report, warn } from "./reporting";
+import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, Method, SessionStatus } from "./types";
 
-type Reporting = Pick<IotOptions, "logger" | "onWarning">;
+/** What a caller asks for: valid keys, keys from the fresh zone, or the outcome of a fetch in any case. */
+export type Demand = "valid" | "fresh" | "forced";
+
+/** Hears of everything that happens; in a later turn of the event loop. */
+export type Hear = (event: NativeEvent) => void;
+
+/** What the sources differ in. */
+interface Opened {
+  method: Method;
+  session: NativeSession | NativeError;
+  reporting: Reporting;
+  region: string | undefined;
+  pin?: PinCallback | undefined;
+  callback?: CredentialsCallback | undefined;
+}
 
 export class Engine {
   readonly method: Method;
+  /** Of the options, else as the source knows it. */
+  readonly region: string | undefined;
   readonly #native: NativeSession;
   readonly #pin: PinCallback | undefined;
-  readonly #reporting: Reporting;
+  readonly #callback: CredentialsCallback | undefined;
   #copy: NativeIdentity | undefined;
   #closed = false;
 
   /** The engine of a session on the IoT credentials endpoint. Throws the typed error of the option at fault. */
-  static iot(options: unknown): Engine {
-    const { common, iot, pin, reporting } = parseIotOptions(options);
-    const opened = native.openIot(common, iot, pin?.ask);
-    if (isFailure(opened)) throw toError(opened);
-    return new Engine("iot", opened, pin, reporting);
+  static iot(options: unknown, hear?: Hear): Engine {
+    const { common, iot, pin, reporting, region } = parseIotOptions(options);
+    const heard = hearing("iot", reporting, hear);
+    return new Engine({ method: "iot", session: native.openIot(common, iot, heard, pin?.ask), reporting, region, pin });
   }
 
-  private constructor(method: Method, session: NativeSession, pin: PinCallback | undefined, reporting: Reporting) {
+  /** The engine of a session on a callback. */
+  static custom(options: unknown, hear?: Hear): Engine {
+    const { common, call, args, accountId, reporting, region } = parseCustomOptions(options);
+    const owner = { call, argument: args, name: "customCredentials", withAccountId: accountId };
+    const callback = CredentialsCallback.of(owner, (signal) => call(args, { signal }));
+    const heard = hearing("custom", reporting, hear);
+    const custom = { provider: false, same: callback.same };
+    const session = native.openCustom(common, custom, heard, callback.ask, callback.abort);
+    return new Engine({ method: "custom", session, reporting, region, callback });
+  }
+
+  /** The engine of a session on an SDK provider. */
+  static provider(provider: AwsCredentialIdentityProvider, options: unknown): Engine {
+    const { common, accountId, reporting, region } = parseProviderOptions(options);
+    const owner = { call: provider, argument: undefined, name: "provider", withAccountId: accountId };
+    // A provider that keeps a copy of its own is asked only when ours is due.
+    const callback = CredentialsCallback.of(owner, () => provider({ forceRefresh: true }));
+    const heard = hearing("custom", reporting, undefined);
+    const custom = { provider: true, same: callback.same };
+    const session = native.openCustom(common, custom, heard, callback.ask, callback.abort);
+    return new Engine({ method: "custom", session, reporting, region, callback });
+  }
+
+  private constructor({ method, session, reporting, region, pin, callback }: Opened) {
+    if (isFailure(session)) throw toError(session);
     this.method = method;
+    this.region = region ?? session.region() ?? undefined;
     this.#native = session;
     this.#pin = pin;
-    this.#reporting = reporting;
-    this.#deliverWarnings();
+    this.#callback = callback;
+    // In a later tick: a callback must not run inside the constructor that it may want to refer to.
+    for (const warning of session.takeWarnings()) process.nextTick(warn, warning, reporting);
   }
 
   get closed(): boolean {
@@ -45,24 +89,37 @@ export class Engine {
   /** Keys that are valid now, in a fresh object each time. */
   credentials(): Promise<AwsCredentialIdentity> {
     const copy = this.#copy;
-    if (copy !== undefined && this.#native.freshGeneration() === copy.generation) {
+    if (copy !== undefined && this.#native.freshSerial() === copy.serial) {
       return Promise.resolve(presented(copy));
     }
-    return this.identity(false).then(presented);
+    return this.identity("valid").then(presented);
   }
 
-  /** Keys as the native side gives them; with `force`, fetched in any case. */
-  async identity(force: boolean): Promise<NativeIdentity> {
-    const result = await this.#native.identity(force);
-    this.#deliverWarnings();
-    if (isFailure(result)) {
-      throw toError(result, result.code === "ERR_PKCS11_PIN_CALLBACK" ? this.#pin?.failure : undefined);
-    }
-    if (result.generation > (this.#copy?.generation ?? 0) && !this.#closed) {
-      this.#copy = result;
-      logFetch(this.method, result, this.#reporting);
-    }
+  /** Keys as the native side gives them. */
+  async identity(demand: Demand): Promise<NativeIdentity> {
+    const result = await this.#native.identity(demand);
+    if (isFailure(result)) throw this.error(result);
+    if (!this.#closed) this.#copy = result;
     return result;
+  }
+
+  invalidate(accessKeyId: string): boolean {
+    return this.#native.invalidate(accessKeyId);
+  }
+
+  status(): SessionStatus {
+    const { zone, expiresAt, refreshAt, fetches, failures, lastError, clockOffsetMs, certificateExpiry } =
+      this.#native.status();
+    return {
+      zone,
+      expiresAt: asDate(expiresAt),
+      refreshAt: asDate(refreshAt),
+      fetches,
+      failures,
+      lastError: lastError === undefined ? undefined : this.error(lastError),
+      clockOffsetMs,
+      certificateExpiry: asDate(certificateExpiry),
+    };
   }
 
   async close(): Promise<void> {
@@ -71,56 +128,25 @@ export class Engine {
     await this.#native.close();
   }
 
-  /** In a later tick: a callback must not run inside the constructor that it may want to refer to. */
-  #deliverWarnings(): void {
-    for (const warning of this.#native.takeWarnings()) {
-      process.nextTick(deliver, warning, this.#reporting);
-    }
+  /** The typed error, with what the user's callback threw as its cause. */
+  error(failure: NativeError): Error {
+    if (failure.code === "ERR_PKCS11_PIN_CALLBACK") return toError(failure, this.#pin?.failure);
+    if (failure.code === "ERR_CALLBACK_FAILED") return toError(failure, this.#callback?.cause);
+    return toError(failure);
   }
 }
 
-function logFetch(method: Method, { accessKeyId, expirationMs }: NativeIdentity, { logger }: Reporting): void {
-  const until = new Date(expirationMs).toISOString();
-  guarded(() => logger?.debug(`refresh-session - ${method}: keys ${accessKeyId} until ${until}`));
+function hearing(method: Method, reporting: Reporting, hear: Hear | undefined): Hear {
+  return (event) => {
+    report(method, event, reporting);
+    hear?.(event);
+  };
 }
 
-function deliver(warning: { code: string; message: string }, { logger, onWarning }: Reporting): void {
-  guarded(() => logger?.warn(`refresh-session - ${warning.code}: ${warning.message}`));
-  guarded(() => onWarning?.(warning));
-  if (logger === undefined && onWarning === undefined) {
-    process.emitWarning(warning.message, { type: "RefreshSessionWarning", code: warning.code });
-  }
-}
-
-/** The user's callback may fail: that is said, but it neither fails a fetch nor ends the process. */
-function guarded(call: () => unknown): void {
-  const report = (failure: unknown) =>
-    process.emitWarning(`a callback given to refresh-session failed: ${inspect(failure)}`, "RefreshSessionWarning");
-  try {
-    Promise.resolve(call()).catch(report);
-  } catch (failure) {
-    report(failure);
-  }
+function asDate(millis: number | undefined): Date | undefined {
+  return millis === undefined ? undefined : new Date(millis);
 }
 
 function isFailure(result: object): result is NativeError {
   return Object.hasOwn(result, "failed");
-}
-
-/** What `console.log` shows of credentials: everything but the secrets. */
-const redacted = {
-  value(this: AwsCredentialIdentity) {
-    return { ...this, secretAccessKey: "** redacted **", sessionToken: "** redacted **" };
-  },
-};
-
-/** Plain, extensible and of its own: SDK clients write to it. */
-function presented(keys: NativeIdentity): AwsCredentialIdentity {
-  const credentials = {
-    accessKeyId: keys.accessKeyId,
-    secretAccessKey: keys.secretAccessKey,
-    sessionToken: keys.sessionToken,
-    expiration: new Date(keys.expirationMs),
-  };
-  return Object.defineProperty(credentials, inspect.custom, redacted);
 }

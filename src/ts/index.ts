@@ -1,3 +1,14 @@
+export type { ClientCache } from "./client/ClientCache";
+export { client, getDefaultSession, setDefaultSession } from "./client/default";
+export type {
+  CachePolicy,
+  ClientCacheOptions,
+  ClientCacheStats,
+  ClientConfig,
+  ClientConstructor,
+  ClientOptions,
+  SdkClient,
+} from "./client/types";
 export {
   ClosedError,
   ConfigurationError,
@@ -9,18 +20,30 @@ export {
   RequestError,
   ValidationError,
 } from "./errors";
+export { fromCustom } from "./fromCustom";
 export { fromIot } from "./fromIot";
 export { RefreshableSession } from "./RefreshableSession";
+export { refreshable } from "./refreshable";
 export type {
   AwsCredentialIdentity,
   AwsCredentialIdentityProvider,
   CommonOptions,
+  CustomCredentials,
+  CustomIdentity,
+  CustomOptions,
   IotOptions,
+  KeysEvent,
   Logger,
   Method,
   Pkcs11Options,
+  RefreshMode,
   RefreshOptions,
+  RefreshPolicy,
+  SeedCredentials,
+  SessionEventMap,
   SessionOptions,
+  SessionStatus,
   SessionWarning,
   TemporaryCredentials,
+  Zone,
 } from "./types";

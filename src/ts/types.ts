@@ -3,6 +3,8 @@
  * depending on either.
  */
 
+import type { ClientCacheOptions } from "./client/types";
+
 /** AWS credentials as SDK v3 clients take them. */
 export interface AwsCredentialIdentity {
   readonly accessKeyId: string;
@@ -10,6 +12,8 @@ export interface AwsCredentialIdentity {
   readonly sessionToken?: string;
   /** When they end. */
   readonly expiration?: Date;
+  /** Only if `accountId: true` was asked for, and the source gave one. */
+  readonly accountId?: string;
 }
 
 /** A provider of credentials that SDK v3 clients call whenever they sign. */
@@ -23,9 +27,10 @@ export interface AwsCredentialIdentityProvider {
 export interface TemporaryCredentials {
   readonly accessKey: string;
   readonly secretKey: string;
-  readonly token: string;
-  /** When they end: RFC 3339, UTC. */
-  readonly expiryTime: string;
+  /** Long-term keys have none. */
+  readonly token: string | undefined;
+  /** When they end: RFC 3339, UTC. Long-term keys do not. */
+  readonly expiryTime: string | undefined;
 }
 
 /** Something worth knowing that is no error. */
@@ -45,18 +50,83 @@ export interface Logger {
 }
 
 /** How a session comes to its credentials. */
-export type Method = "iot";
+export type Method = "iot" | "custom";
+
+/** Who starts refreshes: whoever reads, or a timer too. */
+export type RefreshMode = "deferred" | "eager";
+
+/** When to refresh and what to do about failures; see docs/refresh.md. */
+export type RefreshPolicy = "gateway" | "aws" | "botocore";
 
 /** Options of every method. */
 export interface CommonOptions {
+  /** For clients whose config has none. Default: the region in the endpoint's name. */
+  region?: string;
+  /**
+   * `"deferred"` (default) fetches when somebody reads; `"eager"` at once, and again by a timer before the keys end.
+   * The timer does not keep the process alive.
+   */
+  refresh?: RefreshMode;
+  /** The same as `refresh`: `false` is `"eager"`. */
+  deferRefresh?: boolean;
+  /** Default `"gateway"`. */
+  refreshPolicy?: RefreshPolicy;
+  /**
+   * How long before their end keys may be renewed, in seconds, 1 to 43 200. Default: the policy's, 900 for `gateway`.
+   * Short lives have smaller windows.
+   */
+  advisoryWindowSeconds?: number;
+  /** How long before their end readers wait for new keys, in seconds. Default: the policy's, 60 for `gateway`. */
+  mandatoryWindowSeconds?: number;
+  /**
+   * The first fetch waits for a time drawn up to this, in seconds, 0 to 86 400, and so do its readers: what keeps a
+   * fleet that powers up together from asking all at once. Default 0; in eager mode 5, which readers do not wait out.
+   */
+  startupJitterSeconds?: number;
   /** One fetch with everything it needs, in milliseconds, 1 to 600 000. Default 10 000. */
   timeoutMs?: number;
-  /** How long before their end keys are renewed, in seconds, 1 to 43 200; at most half of their life. Default 900. */
-  advisoryWindowSeconds?: number;
-  /** Gets warnings and, at `debug`, one line for each fetch. */
+  /**
+   * Whether `accountId` is handed on to clients where the source gives one. Default `false`: with it some services
+   * are called under other host names, which an allow-list may not have.
+   */
+  accountId?: boolean;
+  /** Gets failures, warnings and, at `debug`, one line for each fetch. */
   logger?: Logger;
   /** Gets warnings. Without it and without `logger` they are emitted as process warnings. */
   onWarning?: (warning: SessionWarning) => void;
+}
+
+/** Credentials as a custom callback may give them: the seed's shape. `expiry_time` needs a time zone. */
+export interface SeedCredentials {
+  readonly access_key: string;
+  readonly secret_key: string;
+  readonly token: string;
+  readonly expiry_time: string | Date;
+}
+
+/** Credentials as a custom callback may give them: the SDK's shape. Without `expiration` they do not end. */
+export interface CustomIdentity {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date | string;
+  readonly accountId?: string;
+}
+
+/**
+ * Issues credentials. It is asked again when they are due; `signal` is aborted when it takes longer than `timeoutMs`,
+ * or at close.
+ */
+export type CustomCredentials<A = unknown> = (
+  args: A,
+  context: { readonly signal: AbortSignal },
+) => SeedCredentials | CustomIdentity | Promise<SeedCredentials | CustomIdentity>;
+
+/** Options of `method: "custom"`. */
+export interface CustomOptions<A = unknown> extends CommonOptions {
+  customCredentials: CustomCredentials<A>;
+  /** Handed to every call as it is. */
+  customCredentialsArgs?: A;
 }
 
 /** Options of `fromIot`, and with `method: "iot"` of a session. */
@@ -114,12 +184,56 @@ export interface Pkcs11Options {
 }
 
 /** Options of `new RefreshableSession`. */
-export type SessionOptions = { method: "iot" } & IotOptions;
+export type SessionOptions = (({ method: "iot" } & IotOptions) | ({ method: "custom" } & CustomOptions)) & {
+  /** The cache of `session.client()`. `false` keeps no clients. Default: 64, least recently used out first. */
+  clientCache?: false | ClientCacheOptions;
+};
 
 /** Options of `session.refresh`. */
 export interface RefreshOptions {
-  /** Fetch even if the keys held are fresh. */
+  /** Fetch even if the keys held are fresh, or a failure has just been seen; not if the source asked for a pause. */
   force?: boolean;
   /** Stops the wait, not the fetch: others may be waiting for it. */
   signal?: AbortSignal;
+}
+
+/** How near the keys are to their end; see docs/refresh.md. */
+export type Zone = "empty" | "fresh" | "advisory" | "mandatory" | "expired" | "closed";
+
+/** How a session stands. Holds no secret. */
+export interface SessionStatus {
+  readonly zone: Zone;
+  /** The end of the keys held, as their source gave it. */
+  readonly expiresAt: Date | undefined;
+  /** When the source will next be asked, by the local clock; in deferred mode, if somebody reads. */
+  readonly refreshAt: Date | undefined;
+  /** Attempts so far. */
+  readonly fetches: number;
+  /** Those that failed. */
+  readonly failures: number;
+  /** Of the last attempt, if it failed. */
+  readonly lastError: Error | undefined;
+  /** How far the source's clock is ahead of the local one, in milliseconds; `undefined` until it has said. */
+  readonly clockOffsetMs: number | undefined;
+  /** When the device certificate ends, once it is known. */
+  readonly certificateExpiry: Date | undefined;
+}
+
+/** Keys that came or went. */
+export interface KeysEvent {
+  readonly accessKeyId: string;
+  /** Their end, as their source gave it. */
+  readonly expiration: Date | undefined;
+}
+
+/** The events of a session, with what their listeners get. */
+export interface SessionEventMap {
+  /** New keys are held. */
+  refresh: [KeysEvent];
+  /** A fetch failed. Keys that are valid are served on. */
+  refreshError: [Error];
+  /** The keys held are over, and nothing has replaced them. */
+  expired: [KeysEvent];
+  warning: [SessionWarning];
+  close: [];
 }

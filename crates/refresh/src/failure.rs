@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use refresh_session_core::{Class, Error};
+use refresh_session_core::{Class, Code, Error};
 
 /// A fetch that brought no usable keys.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ impl From<Error> for Failure {
             _ if error.retry_after().is_some() => Cause::Answered(error.retry_after()),
             _ if !error.retryable() => Cause::Denied,
             Class::Connection | Class::Pkcs11 => Cause::Unreachable,
+            // A callback mostly fails for want of something it has to reach.
+            _ if error.code() == Code::CallbackFailed => Cause::Unreachable,
             _ => Cause::Answered(None),
         };
         Self { cause, error }
@@ -39,8 +41,6 @@ impl From<Error> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use refresh_session_core::Code;
-
     use super::*;
 
     #[test]

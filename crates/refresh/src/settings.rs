@@ -62,7 +62,7 @@ impl Settings {
     /// The same settings if they go together.
     ///
     /// # Errors
-    /// `ERR_INVALID_OPTION` naming `mandatoryWindowSeconds`, or `advisoryWindowSeconds` if only that was given.
+    /// `ERR_INVALID_OPTION` naming `mandatoryWindowSeconds`.
     pub fn checked(self) -> Result<Self> {
         let widest = self.policy.advisory.iter().map(|row| row.window).max().unwrap_or_default();
         let advisory = self.advisory.unwrap_or(widest);
@@ -79,16 +79,22 @@ impl Settings {
     }
 
     /// Advisory and mandatory window of keys that live for `life`.
+    ///
+    /// A mandatory window of the user's is cut less than the policy's, for it was meant; the policy's leaves a third
+    /// of an advisory window of the user's.
     #[must_use]
     pub fn windows(&self, life: Duration) -> (Duration, Duration) {
         let policy = &self.policy;
         let by_life = policy.advisory.iter().find(|row| life <= row.up_to).map(|row| row.window);
         let wanted = self.advisory.or(by_life).unwrap_or_default();
-        // A window as long as the life would have every read fetch.
-        let share = policy.advisory_share.part(life);
+        // A window about as long as the life would have every read fetch.
+        let share = policy.advisory_share.part(life).min(life - life / 10);
         let advisory = if wanted < share { wanted } else { share.min(life / 2) };
-        let mandatory = self.mandatory.unwrap_or(policy.mandatory);
-        (advisory, mandatory.min(policy.mandatory_share.part(life)).min(advisory))
+        let mandatory = match self.mandatory {
+            Some(mandatory) => mandatory.min(life / 3).min(advisory),
+            None => policy.mandatory.min(policy.mandatory_share.part(life)).min(advisory / 3 * 2),
+        };
+        (advisory, mandatory)
     }
 
     /// Whether keys may be served after their end.
@@ -123,7 +129,8 @@ mod tests {
         ] {
             assert_eq!(windows(Policy::AWS, life), expected, "aws {life}");
         }
-        for (life, expected) in [(3600, (900, 600)), (900, (450, 300))] {
+        for (life, expected) in [(3600, (900, 600)), (1001, (900, 333)), (901, (450, 300)), (900, (450, 300))]
+        {
             assert_eq!(windows(Policy::BOTOCORE, life), expected, "botocore {life}");
         }
     }

@@ -1,242 +1,123 @@
-//! One source, the keys held, one fetch at a time.
-//!
-//! * However many ask, one fetch runs; all of them get its outcome. It goes on when a caller gives up.
-//! * A failure never touches the keys held: they are served while they are valid.
-//! * Deadlines are in boot time, counted from the server's own `Date`, so that a step of the wall clock neither
-//!   shortens nor lengthens them.
-//! * After [`Session::close`] everything answers `ERR_CLOSED` and nothing is left running.
+//! A user's part in a source: reads, listens, and ends without ending the others'.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use refresh_session_core::{BootTime, Clock, Code, Error, Identity, Issued, Result, Timestamp};
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use refresh_session_core::Result;
+use refresh_session_core::crypto::keyed_hash::KeyedHash;
+use refresh_session_core::crypto::random;
+use refresh_session_refresh::{Demand, Settings};
+use tokio::sync::Notify;
 
-use crate::schedule::{Due, Schedule};
+use crate::description::Description;
+use crate::engine::{Engine, Presented, SessionStatus, Surroundings, closed};
+use crate::listener::Listener;
+use crate::registry::Membership;
 use crate::source::Source;
 
-/// While keys are valid, a failed fetch is not repeated by every reader.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(15);
-
-/// Keys as they are held: what the source issued and when it ends on our clock.
-#[derive(Debug)]
-pub struct Held {
-    /// The keys.
-    pub identity: Identity,
-    /// Counts the sets of keys of this session, from 1.
-    pub generation: u32,
-    deadline: BootTime,
-    life: Duration,
-}
-
-/// A source with its keys.
+/// A session: what one user has of a source.
 #[derive(Debug)]
 pub struct Session {
-    source: Box<dyn Source>,
-    clock: Arc<dyn Clock>,
-    schedule: Schedule,
-    limit: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    held: Option<Arc<Held>>,
-    flight: Option<Flight>,
-    generation: u32,
-    pause_until: BootTime,
-    closed: bool,
-}
-
-type Outcome = Result<Arc<Held>>;
-
-#[derive(Debug)]
-struct Flight {
-    outcome: watch::Receiver<Option<Outcome>>,
-    task: AbortHandle,
+    membership: Membership,
+    listener: u64,
+    closed: AtomicBool,
+    closing: Notify,
 }
 
 impl Session {
-    /// Nothing is fetched until somebody asks. `limit` bounds one fetch with everything it needs.
-    #[must_use]
-    pub fn new(
-        source: Box<dyn Source>,
-        clock: Arc<dyn Clock>,
-        schedule: Schedule,
-        limit: Duration,
-    ) -> Arc<Self> {
-        Arc::new(Self { source, clock, schedule, limit, state: Mutex::default() })
-    }
-
-    /// The number of the keys held if they can be used as they are, otherwise 0: ask [`identity`](Self::identity).
+    /// Nothing is fetched until somebody asks, or, in eager mode, until the runtime gets to it.
     ///
-    /// Cheap and never blocks; what lets a caller serve its own copy.
-    #[must_use]
-    pub fn fresh_generation(&self) -> u32 {
-        let state = self.state();
-        match &state.held {
-            Some(held) if !state.closed && self.due(held) == Due::No => held.generation,
-            _ => 0,
-        }
-    }
-
-    /// Keys that are valid now, fetched if need be; with `force`, fetched in any case.
+    /// Where another session of the process has the same source and the same settings, this one shares its engine,
+    /// and `source` is dropped.
     ///
     /// # Errors
-    /// The source's error when no valid keys are held, or when a forced fetch failed (the keys held stay);
+    /// Only if the system has no random numbers.
+    pub fn open(
+        source: Box<dyn Source>,
+        settings: &Settings,
+        around: Surroundings,
+        listener: Listener,
+    ) -> Result<Self> {
+        let key = source.sharing().map(|source| key(source, settings)).transpose()?;
+        let seed = random::seed()?;
+        let membership = Membership::join(key, || Engine::new(source, settings, seed, around));
+        let listener = membership.engine().listen(listener);
+        Ok(Self { membership, listener, closed: AtomicBool::new(false), closing: Notify::new() })
+    }
+
+    /// The number of the keys that may be used without asking, otherwise 0: ask [`identity`](Self::identity).
+    ///
+    /// Cheap, takes no lock and allocates nothing: what lets a caller serve its own copy.
+    #[must_use]
+    pub fn fresh_serial(&self) -> u32 {
+        if self.closed.load(Ordering::Relaxed) { 0 } else { self.engine().fresh_serial() }
+    }
+
+    /// Keys, fetched if need be. See [`Demand`].
+    ///
+    /// # Errors
+    /// The source's error when there are no keys to serve, or for a demand that wants a fetch's outcome;
     /// `ERR_CLOSED`.
-    pub async fn identity(self: &Arc<Self>, force: bool) -> Outcome {
-        let mut outcome = match self.join(force)? {
-            Joined::Held(held) => return Ok(held),
-            Joined::Flight(outcome) => outcome,
-        };
-        let landed = outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-        match landed {
-            Ok(Some(Ok(held))) => Ok(held),
-            Ok(Some(Err(error))) => self.valid().filter(|_| !force).ok_or(error),
-            // A landing always sends; only a runtime that is being torn down can lose it.
-            Ok(None) | Err(_) => Err(closed()),
+    pub async fn identity(&self, demand: Demand) -> Result<Presented> {
+        let closing = self.closing.notified();
+        tokio::pin!(closing);
+        closing.as_mut().enable();
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        tokio::select! {
+            outcome = self.engine().read(demand) => outcome.map(|held| self.engine().present(held)),
+            () = closing => Err(closed()),
         }
     }
 
-    /// Ends the session: the fetch under way is dropped, keys are wiped, connections and token sessions closed.
-    /// Again and again has no further effect.
+    /// A service answered that these keys are no good any more. True if they are the ones held.
+    pub fn invalidate(&self, access_key_id: &str) -> bool {
+        !self.closed.load(Ordering::Acquire) && self.engine().invalidate(access_key_id)
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn status(&self) -> SessionStatus {
+        if self.closed.load(Ordering::Acquire) { SessionStatus::CLOSED } else { self.engine().status() }
+    }
+
+    /// Ends it. Whoever waits on it gets `ERR_CLOSED`; with the last session on a source the fetch is dropped, keys
+    /// are wiped, connections and token sessions closed. Again and again has no further effect.
     pub async fn close(&self) {
-        {
-            let mut state = self.state();
-            if state.closed {
-                return;
-            }
-            state.closed = true;
-            state.held = None;
-            if let Some(flight) = state.flight.take() {
-                flight.task.abort();
-            }
-        }
-        self.source.close().await;
-    }
-
-    fn join(self: &Arc<Self>, force: bool) -> Result<Joined> {
-        let mut state = self.state();
-        if state.closed {
-            return Err(closed());
-        }
-        if let Some(held) = state.held.clone().filter(|_| !force) {
-            let paused = self.clock.boot() < state.pause_until;
-            match self.due(&held) {
-                Due::No => return Ok(Joined::Held(held)),
-                Due::Advisory | Due::Mandatory if paused => return Ok(Joined::Held(held)),
-                Due::Advisory => {
-                    self.flight(&mut state);
-                    return Ok(Joined::Held(held));
-                }
-                Due::Mandatory | Due::Expired => {}
-            }
-        }
-        Ok(Joined::Flight(self.flight(&mut state)))
-    }
-
-    /// The fetch under way, or a new one.
-    fn flight(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Option<Outcome>> {
-        if let Some(flight) = &state.flight {
-            return flight.outcome.clone();
-        }
-        let (land, outcome) = watch::channel(None);
-        let landing = Landing { session: self.clone(), land, done: false };
-        let task = tokio::spawn(async move {
-            let session = landing.session.clone();
-            let fetched = timeout(session.limit, session.source.fetch()).await;
-            landing.land(fetched.unwrap_or_else(|_| Err(session.source.timed_out(session.limit))));
-        });
-        state.flight = Some(Flight { outcome: outcome.clone(), task: task.abort_handle() });
-        outcome
-    }
-
-    fn landed(&self, fetched: Result<Issued>) -> Outcome {
-        let mut state = self.state();
-        state.flight = None;
-        if state.closed {
-            return Err(closed());
-        }
-        let held = fetched.and_then(|issued| self.hold(issued, state.generation.wrapping_add(1).max(1)));
-        match held {
-            Ok(held) => {
-                let held = Arc::new(held);
-                state.generation = held.generation;
-                state.pause_until = BootTime::default();
-                state.held = Some(held.clone());
-                Ok(held)
-            }
-            Err(error) => {
-                state.pause_until = self.clock.boot().after(PAUSE_AFTER_FAILURE);
-                Err(error)
-            }
+        if let Some(engine) = self.leave() {
+            engine.close().await;
         }
     }
 
-    fn hold(&self, issued: Issued, generation: u32) -> Result<Held> {
-        let now = issued.server_date.unwrap_or_else(|| self.wall_at(issued.at));
-        let Some(life) = issued.identity.expiration.remaining_at(now) else {
-            return Err(Error::new(Code::ExpiredReply, "the source's keys are already over"));
-        };
-        Ok(Held { identity: issued.identity, generation, deadline: issued.at.after(life), life })
+    /// The engine, for the one who has to end it.
+    fn leave(&self) -> Option<Arc<Engine>> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.closing.notify_waiters();
+        self.engine().unlisten(self.listener);
+        self.membership.leave().then(|| self.engine().clone())
     }
 
-    /// The local calendar at a past boot time.
-    fn wall_at(&self, at: BootTime) -> Timestamp {
-        let ago = i64::try_from(self.clock.boot().since(at).as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_unix_millis(self.clock.wall().unix_millis().saturating_sub(ago))
-    }
-
-    fn due(&self, held: &Held) -> Due {
-        self.schedule.due(self.clock.boot(), held.deadline, held.life)
-    }
-
-    fn valid(&self) -> Option<Arc<Held>> {
-        self.state().held.clone().filter(|held| self.due(held) != Due::Expired)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held; if it did, the state is still whole: it is only ever replaced by parts.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn engine(&self) -> &Arc<Engine> {
+        self.membership.engine()
     }
 }
 
-/// Sees to it that a fetch always lands, even one that was dropped or panicked: waiters must not hang.
-struct Landing {
-    session: Arc<Session>,
-    land: watch::Sender<Option<Outcome>>,
-    done: bool,
-}
-
-impl Landing {
-    fn land(mut self, fetched: Result<Issued>) {
-        self.settle(fetched);
-    }
-
-    fn settle(&mut self, fetched: Result<Issued>) {
-        self.done = true;
-        let outcome = self.session.landed(fetched);
-        // Nobody waiting any more is no failure.
-        let _ = self.land.send(Some(outcome));
-    }
-}
-
-impl Drop for Landing {
+impl Drop for Session {
     fn drop(&mut self) {
-        if !self.done {
-            self.settle(Err(Error::new(Code::Internal, "the fetch ended without an outcome")));
+        if let Some(engine) = self.leave() {
+            engine.abandon();
         }
     }
 }
 
-enum Joined {
-    Held(Arc<Held>),
-    Flight(watch::Receiver<Option<Outcome>>),
-}
-
-fn closed() -> Error {
-    Error::new(Code::Closed, "the session is closed").with_hint("Make a new session, or close it later.")
+/// Sources with other settings are asked at other times, so they are others.
+fn key(source: KeyedHash, settings: &Settings) -> Result<KeyedHash> {
+    let mut description = Description::new("shared engine");
+    description.field("source", source);
+    // Whatever a setting is called, it is in here.
+    description.field("settings", format!("{settings:?}"));
+    description.finish()
 }

@@ -1,9 +1,13 @@
-//! The parts of AWS that the testbed plays: the IoT credentials endpoint and STS.
+//! The parts of AWS that the testbed plays: the IoT credentials endpoint, STS and S3.
 
 pub(crate) mod alias;
+pub(crate) mod buckets;
 pub(crate) mod certificates;
 pub(crate) mod iot;
 pub(crate) mod judge;
+pub(crate) mod s3;
+pub(crate) mod signed;
 pub(crate) mod sigv4;
 pub(crate) mod sts;
 pub(crate) mod vault;
+pub(crate) mod xml;

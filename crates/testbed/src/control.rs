@@ -6,27 +6,37 @@
 //! | `PUT /config`              | changes the settings it names ([`crate::settings`])                              |
 //! | `PUT /faults`              | replaces the faults by one, or by a list of them ([`crate::fault`])              |
 //! | `DELETE /faults`           | clears them                                                                      |
+//! | `PUT /faults/{service}`    | the same for `sts` or `s3`                                                       |
+//! | `DELETE /faults/{service}` | clears those                                                                     |
+//! | `POST /keys/revoke`        | makes all keys issued so far be taken for expired, or with `accessKeyId` those;  |
+//! |                            | answers how many that is, as `revoked`                                           |
 //! | `PUT /aliases/{name}`      | makes or changes an alias: `durationSeconds`, `roleArn`, `outcome` (`issue`,     |
 //! |                            | `denied`, `not-assumable`, `too-long`)                                           |
 //! | `DELETE /aliases/{name}`   | removes it                                                                       |
 //! | `PUT /certificates/{name}` | changes `status` (`active`, `revoked`, `unknown`) and `things`; `pem` registers   |
-//! | `POST /connections/drop`   | ends all connections to the endpoint and STS                                     |
-//! | `GET /log`                 | shows the log ([`crate::log`]); `?event=` picks a kind, `?atLeast=N&waitMs=M`     |
-//! |                            | waits until there are so many, no longer than that                               |
+//! | `POST /connections/drop`   | ends all connections to the endpoint, STS and S3                                 |
+//! | `GET /log`                 | shows the log ([`crate::log`]); `?event=` picks a kind, `?service=` a service    |
+//! |                            | (`iot`, `sts`, `s3`); `?atLeast=N&waitMs=M` waits until there are so many, no    |
+//! |                            | longer than that                                                                 |
 //! | `DELETE /log`              | forgets it                                                                       |
 //! | `POST /reset`              | makes everything as it was at the start, ends all connections, forgets the log   |
 //! | `POST /shutdown`           | answers, then stops the testbed                                                  |
 //!
 //! Changes answer 200 with what they changed, the others with `{}`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     aws::alias::{self, Alias},
-    fault::Schedule,
+    fault::{Schedule, Victim},
     http::{answer::Answer, plan::Plan, request::Request, serve::Handler},
+    log::Filter,
     sync::lock,
     world::World,
 };
@@ -89,12 +99,20 @@ impl Control {
                 return Ok(json!(*settings));
             }
             ("PUT", ["faults"]) => {
-                let schedule = Schedule::parse(body(request)?)?;
-                let shown = schedule.to_json();
-                *lock(&world.faults) = schedule;
-                return Ok(shown);
+                let schedule = Schedule::parse(Victim::Endpoint, body(request)?)?;
+                return Ok(put_faults(&world.faults, schedule));
+            }
+            ("PUT", ["faults", service]) => {
+                let faults = self.faults_of(service)?;
+                return Ok(put_faults(faults, Schedule::parse(Victim::Signed, body(request)?)?));
             }
             ("DELETE", ["faults"]) => *lock(&world.faults) = Schedule::default(),
+            ("DELETE", ["faults", service]) => *lock(self.faults_of(service)?) = Schedule::default(),
+            ("POST", ["keys", "revoke"]) => {
+                let keys = if request.body.is_empty() { Revoke::default() } else { body(request)? };
+                let revoked = lock(&world.vault).revoke(keys.access_key_id.as_deref());
+                return Ok(json!({"revoked": revoked}));
+            }
             ("PUT", ["aliases", name]) => return self.put_alias(name, body(request)?),
             ("DELETE", ["aliases", name]) => {
                 let removed = lock(&world.aliases).remove(*name);
@@ -116,6 +134,14 @@ impl Control {
         Ok(json!({}))
     }
 
+    fn faults_of(&self, service: &str) -> Result<&Mutex<Schedule>, Error> {
+        match service {
+            "sts" => Ok(&self.world.sts_faults),
+            "s3" => Ok(&self.world.s3_faults),
+            _ => Err(Error(404, format!("there is no service `{service}` with faults of its own"))),
+        }
+    }
+
     fn put_alias(&self, name: &str, body: Value) -> Result<Value, Error> {
         if !alias::is_name(name) {
             return Err(Error(400, format!("`{name}` cannot be the name of an alias")));
@@ -128,25 +154,43 @@ impl Control {
     }
 
     async fn get_log(&self, request: &Request) -> Result<Value, Error> {
-        let (mut kind, mut at_least, mut wait_ms) = (None, 0, 0);
+        let (mut filter, mut at_least, mut wait_ms) = (Filter::default(), 0, 0);
         for (name, value) in request.query_parameters() {
             let number = || value.parse::<u64>().map_err(|_| format!("`{name}` must be a number"));
             match name.as_str() {
                 "event" if matches!(value.as_str(), "connection" | "handshake-failed" | "request") => {
-                    kind = Some(value);
+                    filter.event = Some(value);
                 }
+                "service" if matches!(value.as_str(), "iot" | "sts" | "s3") => filter.service = Some(value),
+                "service" => return Err(format!("there is no service `{value}`").into()),
                 "event" => return Err(format!("there are no events `{value}`").into()),
                 "atLeast" => at_least = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "waitMs" => wait_ms = number()?.min(LONGEST_WAIT_MS),
                 _ => return Err(format!("`GET /log` has no parameter `{name}`").into()),
             }
         }
-        let events = self.world.log.wait(kind.as_deref(), at_least, Duration::from_millis(wait_ms)).await;
+        let events = self.world.log.wait(&filter, at_least, Duration::from_millis(wait_ms)).await;
         Ok(Value::Array(events))
     }
 }
 
-fn body(request: &Request) -> Result<Value, Error> {
-    serde_json::from_slice(&request.body)
-        .map_err(|error| Error(400, format!("the body is not JSON: {error}")))
+/// The body of `POST /keys/revoke`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Revoke {
+    access_key_id: Option<String>,
+}
+
+/// Replaces the faults and shows the new ones.
+fn put_faults(faults: &Mutex<Schedule>, schedule: Schedule) -> Value {
+    let shown = schedule.to_json();
+    *lock(faults) = schedule;
+    shown
+}
+
+fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
+    serde_json::from_slice(&request.body).map_err(|error| {
+        let what = if error.is_data() { "makes no sense" } else { "is not JSON" };
+        Error(400, format!("the body {what}: {error}"))
+    })
 }

@@ -1,4 +1,5 @@
-//! Faults: what `PUT /faults` can make the credentials endpoint do instead of answering properly.
+//! Faults: what `PUT /faults` can make the credentials endpoint do instead of answering properly, and what
+//! `PUT /faults/sts` and `PUT /faults/s3` can make those services do.
 //!
 //! A fault is a JSON object with a `mode`, the parameters of that mode, and a `count`: how many requests it is
 //! for, or `null` (the default) for every request until it is cleared. A list of such objects is a script: each
@@ -32,10 +33,15 @@
 //! | `not-http`         |                                                            | bytes that are not HTTP                |
 //! | `chunked`          |                                                            | a valid answer in chunks               |
 //! | `http10`           |                                                            | a valid answer of HTTP/1.0, then the end |
+//! | `error`            | `code`, `status`?, `message`?                              | that error of STS or S3, in its format |
 //!
 //! Fields are named `credentials`, `accessKeyId`, `secretAccessKey`, `sessionToken` or `expiration`. Faults of the
 //! JSON leave answers other than 200 alone. `close-after-tls` and `half-open` read the request
 //! first. `reset-at` beyond the end of the answer sends all of it, then resets.
+//!
+//! An `error` is given whatever the keys are like. Without `status` it has the one that belongs to the code, as
+//! `ExpiredToken`, `AccessDenied` or `ServiceUnavailable` have, and 400 if the service does not know the code. STS
+//! and S3 have neither JSON nor keys to give, so they lack those faults, and only they have `error`.
 
 mod apply;
 mod schedule;
@@ -125,6 +131,22 @@ pub(crate) enum Fault {
     NotHttp {},
     Chunked {},
     Http10 {},
+    Error {
+        code: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+}
+
+/// Who can have a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    /// The credentials endpoint.
+    Endpoint,
+    /// STS or S3.
+    Signed,
 }
 
 /// The value of `Retry-After`: seconds, or a date as text.
@@ -169,6 +191,23 @@ impl Fault {
         }
     }
 
+    /// Whether this victim can have it.
+    fn strikes(&self, victim: Victim) -> bool {
+        match self {
+            Self::Error { .. } => victim == Victim::Signed,
+            Self::TruncatedJson {}
+            | Self::LargeBody { .. }
+            | Self::Expired { .. }
+            | Self::BadExpiration { .. }
+            | Self::MissingField { .. }
+            | Self::EmptyField { .. }
+            | Self::WrongTypeField { .. }
+            | Self::UnknownFields {}
+            | Self::DuplicateKeys {} => victim == Victim::Endpoint,
+            _ => true,
+        }
+    }
+
     /// What is wrong with the parameters.
     fn check(&self) -> Result<(), String> {
         let status = |code: u16| match code {
@@ -183,7 +222,8 @@ impl Fault {
             Self::Status { code, .. }
             | Self::HtmlBody { status: code }
             | Self::EmptyBody { status: code }
-            | Self::Redirect { status: code, .. } => status(*code),
+            | Self::Redirect { status: code, .. }
+            | Self::Error { status: Some(code), .. } => status(*code),
             Self::DateSkew { seconds: skew } => seconds(*skew),
             Self::Expired { seconds_ago } => seconds(*seconds_ago),
             Self::SlowHeaders { ms } | Self::SlowBody { ms } if *ms > 3_600_000 => {

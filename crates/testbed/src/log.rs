@@ -2,12 +2,14 @@
 //!
 //! | Event              | When                                                                                 |
 //! |--------------------|--------------------------------------------------------------------------------------|
-//! | `connection`       | a connection to the endpoint or STS is ready: `connection`, `service`, and over TLS   |
-//! |                    | `sni`, `tlsVersion`, `cipher`, `handshake` (`full`, `resumed`), `clientCertificate`,  |
-//! |                    | `clientKey`, `signatureScheme` (`null` if resumed)                                    |
+//! | `connection`       | a connection to the endpoint, STS or S3 is ready: `connection`, `service`, and over   |
+//! |                    | TLS `sni`, `tlsVersion`, `cipher`, `handshake` (`full`, `resumed`),                   |
+//! |                    | `clientCertificate`, `clientKey`, `signatureScheme` (`null` if resumed)               |
 //! | `handshake-failed` | it did not get that far: `connection`, `service`, `sni`, `error`                      |
 //! | `request`          | `connection`, `number` on it, `service`, `method`, `path`, `headers`, `status`        |
-//! |                    | (`null` if none was sent), `fault` (or `null`), `requestId`; for STS also `action`    |
+//! |                    | (`null` if none was sent), `fault` (or `null`), `requestId`; for STS and S3 also      |
+//! |                    | `action`, `accessKeyId` (whose signature it bears, good or not) and `error` (the      |
+//! |                    | code), each `null` if there is none                                                   |
 //!
 //! Every event has `event` and `time` (this machine's, whatever the servers' clock says). No secret key, session token, signature or PIN is ever written: of
 //! `authorization` only `Credential` and `SignedHeaders` are kept, of a security token its length. Query strings
@@ -74,18 +76,17 @@ impl Log {
         self.recorded.send_modify(|recorded| *recorded += 1);
     }
 
-    /// The events of a kind, or all.
-    pub(crate) fn events(&self, kind: Option<&str>) -> Vec<Value> {
-        let events = lock(&self.events);
-        events.iter().filter(|event| kind.is_none_or(|kind| event["event"] == kind)).cloned().collect()
+    /// The events that pass.
+    pub(crate) fn events(&self, filter: &Filter) -> Vec<Value> {
+        lock(&self.events).iter().filter(|event| filter.passes(event)).cloned().collect()
     }
 
     /// The same, once there are `at_least` so many or `patience` has run out.
-    pub(crate) async fn wait(&self, kind: Option<&str>, at_least: usize, patience: Duration) -> Vec<Value> {
+    pub(crate) async fn wait(&self, filter: &Filter, at_least: usize, patience: Duration) -> Vec<Value> {
         let mut recorded = self.recorded.subscribe();
         let enough = async {
             loop {
-                let events = self.events(kind);
+                let events = self.events(filter);
                 if events.len() >= at_least {
                     return events;
                 }
@@ -96,7 +97,7 @@ impl Log {
         };
         match time::timeout(patience, enough).await {
             Ok(events) => events,
-            Err(_) => self.events(kind),
+            Err(_) => self.events(filter),
         }
     }
 
@@ -108,6 +109,22 @@ impl Log {
     /// Forgets the events in memory.
     pub(crate) fn clear(&self) {
         lock(&self.events).clear();
+    }
+}
+
+/// Which events to show.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// Those of a kind.
+    pub(crate) event: Option<String>,
+    /// Those of a service.
+    pub(crate) service: Option<String>,
+}
+
+impl Filter {
+    fn passes(&self, event: &Value) -> bool {
+        let matches = |wanted: &Option<String>, field| wanted.as_ref().is_none_or(|it| event[field] == *it);
+        matches(&self.event, "event") && matches(&self.service, "service")
     }
 }
 
@@ -142,6 +159,17 @@ fn authorization(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_picked_by_kind_and_service() {
+        let event = json!({"event": "request", "service": "s3"});
+        let passes = |event_kind: Option<&str>, service: Option<&str>| {
+            let filter = Filter { event: event_kind.map(str::to_owned), service: service.map(str::to_owned) };
+            filter.passes(&event)
+        };
+        assert!(passes(None, None) && passes(Some("request"), None) && passes(Some("request"), Some("s3")));
+        assert!(!passes(Some("connection"), Some("s3")) && !passes(None, Some("sts")));
+    }
 
     #[test]
     fn headers_are_kept_without_secrets() {

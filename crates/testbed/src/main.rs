@@ -1,8 +1,8 @@
 //! `testbed`: the local AWS that tests, demo and benchmarks run against.
 //!
-//! One process plays three parts on 127.0.0.1: the AWS IoT credentials endpoint over mutual TLS ([`aws::iot`]), an
-//! STS that accepts exactly the keys the endpoint issued ([`aws::sts`]), and a control port through which a test
-//! makes either of them misbehave ([`control`], [`fault`], [`settings`]). It makes its own certificates ([`pki`])
+//! One process plays four parts on 127.0.0.1: the AWS IoT credentials endpoint over mutual TLS ([`aws::iot`]), an
+//! STS and an S3 that accept exactly the keys the endpoint issued ([`aws::sts`], [`aws::s3`]), and a control port
+//! through which a test makes any of them misbehave ([`control`], [`fault`], [`settings`]). It makes its own certificates ([`pki`])
 //! and, on demand, SoftHSM tokens ([`tokens`]), keeps a log of what it saw ([`log`]), and describes all of it in
 //! one line of JSON on stdout ([`ready`]).
 //!
@@ -94,6 +94,8 @@ fn serve(dir: &Path, with_tokens: bool, stop_with_stdin: bool) -> Result<(), Fai
             iot: listen(Service::Iot, &world, &tls).await?,
             sts_http: listen(Service::StsHttp, &world, &tls).await?,
             sts_https: listen(Service::StsHttps, &world, &tls).await?,
+            s3_http: listen(Service::S3Http, &world, &tls).await?,
+            s3_https: listen(Service::S3Https, &world, &tls).await?,
         };
         let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses);
         writeln!(io::stdout(), "{line}").during("writing to stdout")?;

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 pub(crate) const USAGE: &str = "\
 Usage: testbed serve --dir DIR [--tokens] [--stop-with-stdin]
 
-Plays AWS IoT and STS on 127.0.0.1, on ports the system picks. Prints one line of JSON when it is
+Plays AWS IoT, STS and S3 on 127.0.0.1, on ports the system picks. Prints one line of JSON when it is
 ready, then serves until it gets SIGTERM or SIGINT, or POST /shutdown on its control port.
 
   --dir DIR           make certificates, keys, tokens and the request log here; created if missing,

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    aws::alias,
+    aws::{alias, buckets},
     folder::Folder,
     pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
     tokens::{Token, Tokens},
@@ -17,6 +17,8 @@ pub(crate) struct Addresses {
     pub(crate) iot: SocketAddr,
     pub(crate) sts_http: SocketAddr,
     pub(crate) sts_https: SocketAddr,
+    pub(crate) s3_http: SocketAddr,
+    pub(crate) s3_https: SocketAddr,
 }
 
 /// The ready line, without its line break.
@@ -41,6 +43,11 @@ pub(crate) fn line(folder: &Folder, pki: &Pki, tokens: Option<&Tokens>, addresse
         "sts": {
             "http": format!("http://{}", addresses.sts_http),
             "https": format!("https://{HOST}:{}", addresses.sts_https.port()),
+        },
+        "s3": {
+            "http": format!("http://{}", addresses.s3_http),
+            "https": format!("https://{HOST}:{}", addresses.s3_https.port()),
+            "bucket": buckets::BUCKET,
         },
         "pki": {
             "deviceCa": path(&pki.device_authority_files().certificate),

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use crate::{
     aws::{
         alias::{self, Alias},
+        buckets::Buckets,
         certificates::Certificates,
         vault::Vault,
     },
@@ -30,10 +31,15 @@ use crate::{
 /// The shared state. Nobody holds two of its locks at a time, or one while waiting for something.
 pub(crate) struct World {
     pub(crate) settings: Mutex<Settings>,
+    /// Those of the credentials endpoint.
     pub(crate) faults: Mutex<Schedule>,
+    pub(crate) sts_faults: Mutex<Schedule>,
+    pub(crate) s3_faults: Mutex<Schedule>,
     pub(crate) aliases: Mutex<BTreeMap<String, Alias>>,
     pub(crate) certificates: Mutex<Certificates>,
     pub(crate) vault: Mutex<Vault>,
+    /// What S3 keeps.
+    pub(crate) buckets: Mutex<Buckets>,
     pub(crate) log: Log,
     /// Told when the testbed is to stop.
     pub(crate) stop: Notify,
@@ -50,9 +56,12 @@ impl World {
         Ok(Self {
             settings: Mutex::default(),
             faults: Mutex::default(),
+            sts_faults: Mutex::default(),
+            s3_faults: Mutex::default(),
             aliases: Mutex::new(alias::defaults()),
             certificates: Mutex::new(certificates.clone()),
             vault: Mutex::default(),
+            buckets: Mutex::default(),
             log: Log::create(log)?,
             stop: Notify::new(),
             pristine: certificates,
@@ -79,7 +88,7 @@ impl World {
         Connection { world: self, id, dropped: self.drops.subscribe() }
     }
 
-    /// Ends all connections to the endpoint and STS, without a word.
+    /// Ends all connections to the endpoint, STS and S3, without a word.
     pub(crate) fn drop_connections(&self) {
         self.drops.send_modify(|generation| *generation += 1);
     }
@@ -87,10 +96,13 @@ impl World {
     /// Makes everything as it was at the start and ends all connections.
     pub(crate) fn reset(&self) {
         *lock(&self.settings) = Settings::default();
-        *lock(&self.faults) = Schedule::default();
+        for faults in [&self.faults, &self.sts_faults, &self.s3_faults] {
+            *lock(faults) = Schedule::default();
+        }
         *lock(&self.aliases) = alias::defaults();
         *lock(&self.certificates) = self.pristine.clone();
         *lock(&self.vault) = Vault::default();
+        *lock(&self.buckets) = Buckets::default();
         self.drop_connections();
         self.log.clear();
     }
@@ -100,6 +112,10 @@ impl World {
         json!({
             "config": *lock(&self.settings),
             "faults": lock(&self.faults).to_json(),
+            "serviceFaults": {
+                "sts": lock(&self.sts_faults).to_json(),
+                "s3": lock(&self.s3_faults).to_json(),
+            },
             "aliases": *lock(&self.aliases),
             "certificates": lock(&self.certificates).to_json(),
             "issued": lock(&self.vault).len(),

@@ -37,6 +37,18 @@ export function required<T>(value: T | undefined, param: string): T {
   throw new ValidationError({ code: "ERR_MISSING_OPTION", message: `option \`${param}\` is missing`, param });
 }
 
+/**
+ * The same without the properties that are `undefined`, since a missing one is `None` on the native side; and without
+ * a prototype, since the native side reads through it.
+ */
+export function defined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+  const result = Object.create(null);
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) result[name] = value;
+  }
+  return result;
+}
+
 /** A text that is not empty. */
 export const text: Check<string> = (value, param) => {
   if (typeof value !== "string") throw invalid(param, value, "a string");

@@ -1,11 +1,12 @@
 import { isUint8Array } from "node:util/types";
-import type { NativeCommonOptions, NativeIotOptions, NativePkcs11Options } from "../binding";
+import type { NativeIotOptions, NativePkcs11Options } from "../binding";
 import type { IotOptions, Pkcs11Options } from "../types";
 import {
   boolean,
   type Check,
   type Checks,
   checked,
+  defined,
   hex,
   integer,
   invalid,
@@ -14,7 +15,7 @@ import {
   text,
   textOrBytes,
 } from "./check";
-import { commonChecks, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "./common";
+import { commonChecks, MAX_TIMEOUT_MS, type ParsedCommonOptions, parseCommonOptions } from "./common";
 
 type UserPin = NonNullable<Pkcs11Options["userPin"]>;
 type PinFunction = Exclude<UserPin, string | Uint8Array>;
@@ -63,11 +64,9 @@ const iotChecks: Checks<IotOptions> = {
 };
 
 /** Options of the IoT source, as the native side takes them. */
-export interface ParsedIotOptions {
-  common: NativeCommonOptions;
+export interface ParsedIotOptions extends ParsedCommonOptions {
   iot: NativeIotOptions;
   pin: PinCallback | undefined;
-  reporting: Pick<IotOptions, "logger" | "onWarning">;
 }
 
 /** Checks `options` and makes the native side's objects of it. */
@@ -76,10 +75,8 @@ export function parseIotOptions(options: unknown): ParsedIotOptions {
   const endpoint = required(given.endpoint, "endpoint");
   const roleAlias = required(given.roleAlias, "roleAlias");
   const { pkcs11: token, pin } = parsePkcs11(given.pkcs11);
-  const timeoutMs = given.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const { logger, onWarning } = given;
   return {
-    common: defined({ timeoutMs, advisoryWindowSeconds: given.advisoryWindowSeconds }),
+    ...parseCommonOptions(given),
     iot: defined({
       endpoint,
       roleAlias,
@@ -95,7 +92,6 @@ export function parseIotOptions(options: unknown): ParsedIotOptions {
       connectTimeoutMs: given.connectTimeoutMs,
     }),
     pin,
-    reporting: defined({ logger, onWarning }),
   };
 }
 
@@ -137,16 +133,4 @@ function parsePkcs11(given: Pkcs11Options | string | undefined): {
   if (typeof secret === "function") return { pkcs11, pin: new PinCallback(secret) };
   if (secret !== undefined) pkcs11.userPin = secret;
   return { pkcs11, pin: undefined };
-}
-
-/**
- * The same without the properties that are `undefined`, since a missing one is `None` on the native side; and without
- * a prototype, since the native side reads through it.
- */
-function defined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
-  const result = Object.create(null);
-  for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) result[name] = value;
-  }
-  return result;
 }

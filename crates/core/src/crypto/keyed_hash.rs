@@ -29,6 +29,12 @@ impl KeyedHash {
     }
 }
 
+impl AsRef<[u8]> for KeyedHash {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 fn process_key() -> Result<&'static Key> {
     static KEY: OnceLock<Option<Key>> = OnceLock::new();
     KEY.get_or_init(|| Key::generate(HMAC_SHA256, &SystemRandom::new()).ok())

@@ -6,3 +6,4 @@
 pub mod digest;
 pub mod keyed_hash;
 pub mod public_key;
+pub mod random;

@@ -110,6 +110,11 @@ codes! {
     /// The reply is larger than any genuine one.
     ReplyTooLarge = "ERR_REPLY_TOO_LARGE", Credential, true;
 
+    /// A callback or provider of the user's failed; what it threw is the cause.
+    CallbackFailed = "ERR_CALLBACK_FAILED", Credential, true;
+    /// What a callback or provider of the user's gave are no credentials: a field is missing, empty or of a wrong type.
+    BadCredentials = "ERR_BAD_CREDENTIALS", Credential, true;
+
     /// The endpoint's name does not resolve.
     Dns = "ERR_DNS", Connection, true;
     /// TCP was refused or unreachable.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use refresh_session_core::{BootTime, Code, Error, Issued, Result, Timestamp};
 
 use super::{Action, Event, FetchId, Machine, Pause, Refusal};
-use crate::delay::Delay;
+use crate::delay::{Delay, FLOOR};
 use crate::failure::{Cause, Failure};
 use crate::held::Held;
 use crate::waiters::Wants;
@@ -19,31 +19,29 @@ const SAME_END: Duration = Duration::from_secs(2);
 
 impl Machine {
     /// The source has issued keys. `wall` is the local calendar now, looked at only if neither this reply nor an
-    /// earlier one had a date. An attempt that is not the one under way is ignored.
+    /// earlier one had a date. After the attempt's deadline it counts as a failure. An attempt that is not the one
+    /// under way is ignored.
     pub fn handle_fetched(&mut self, now: BootTime, id: FetchId, issued: Issued, wall: Timestamp) {
-        if !self.lands(id) {
-            return;
+        let deadline = self.flight.as_ref().filter(|flight| flight.id == id).map(|flight| flight.deadline);
+        match deadline {
+            Some(Some(deadline)) if now <= deadline => self.flight = None,
+            // Its date was read nobody knows when: the machine may have been suspended since.
+            Some(Some(_)) => return self.handle_failed(now, id, Failure::from(too_late())),
+            // Given up, or not ours.
+            Some(None) | None => return,
         }
         self.server.learn(&issued);
         match self.hold(now, issued, wall) {
-            Ok(held) => self.install(held),
+            Ok(held) => self.install(now, held),
             Err(error) => self.fail(now, Failure::from(error)),
         }
     }
 
     /// The attempt failed. One that is not under way is ignored.
     pub fn handle_failed(&mut self, now: BootTime, id: FetchId, failure: Failure) {
-        if self.lands(id) {
+        if self.flight.take_if(|flight| flight.id == id).is_some() {
             self.fail(now, failure);
         }
-    }
-
-    fn lands(&mut self, id: FetchId) -> bool {
-        let current = self.flight.as_ref().is_some_and(|flight| flight.id == id);
-        if current {
-            self.flight = None;
-        }
-        current
     }
 
     fn hold(&mut self, now: BootTime, issued: Issued, wall: Timestamp) -> Result<Held> {
@@ -70,7 +68,7 @@ impl Machine {
         Ok(held)
     }
 
-    fn install(&mut self, held: Held) {
+    fn install(&mut self, now: BootTime, held: Held) {
         let held = Arc::new(held);
         self.generation = held.generation;
         self.held = Some(held.clone());
@@ -80,6 +78,8 @@ impl Machine {
         self.failures.without_keys = 0;
         self.forced = false;
         self.last_error = None;
+        // However short the life of what a source issues, or however often a service refuses it.
+        self.timer_not_before = self.timer_not_before.max(now.after(FLOOR));
         self.actions.push_back(Action::Tell(Event::Refreshed { held: held.clone() }));
         for (ticket, _) in self.waiters.take_all() {
             self.answer(ticket, Ok(held.clone()));
@@ -107,46 +107,51 @@ impl Machine {
     /// Draws for how long, and says so.
     fn leave_alone(&mut self, now: BootTime, failure: &Failure, left: Option<Duration>) -> Duration {
         let policy = self.settings.policy;
-        if let (Cause::Denied, Some(delay)) = (failure.cause, policy.raise_denied) {
-            let pause = delay.draw(0, &mut self.rng);
-            self.refusal = Some(Refusal { until: now.after(pause), error: failure.error.clone() });
-            return pause;
-        }
         let asked = match failure.cause {
-            Cause::Answered(Some(asked)) if policy.retry_after => {
-                Some(asked.clamp(RETRY_AFTER.0, RETRY_AFTER.1))
-            }
-            _ => None,
+            Cause::Answered(asked) => asked.map(|asked| asked.clamp(RETRY_AFTER.0, RETRY_AFTER.1)),
+            Cause::Unreachable | Cause::Denied => None,
         };
-        let serving = left.is_some() || self.held.is_some() && self.settings.past_expiry();
-        let (pause, reads_too) = if serving {
-            let earlier = self.failures.with_keys;
-            self.failures.with_keys = earlier.saturating_add(1);
-            (asked.unwrap_or_else(|| self.draw(failure.cause, earlier, left)), true)
-        } else {
+        let instead = asked.filter(|_| policy.retry_after);
+        let (drawn, reads_too) = self.draw(failure.cause, left);
+        let timer = instead.unwrap_or(drawn);
+        let raised = policy.raise_denied.filter(|_| failure.cause == Cause::Denied);
+        // A refusal that is raised holds up reads by itself, and more briefly than a timer that nobody watches.
+        let reads = if instead.is_some() || reads_too && raised.is_none() { timer } else { Duration::ZERO };
+        self.pause = Some(Pause {
+            reads_until: now.after(reads),
+            timer_until: now.after(timer),
+            asked_until: asked.map_or(now, |asked| now.after(asked)),
+            cause: failure.cause,
+            error: failure.error.clone(),
+        });
+        let refusal = raised.map(|delay| delay.draw(0, &mut self.rng));
+        if let Some(refusal) = refusal {
+            self.refusal = Some(Refusal { until: now.after(refusal), error: failure.error.clone() });
+        }
+        if self.eager() { timer } else { refusal.unwrap_or(reads) }
+    }
+
+    /// A delay, and whether it holds for callers too.
+    fn draw(&mut self, cause: Cause, left: Option<Duration>) -> (Duration, bool) {
+        let policy = self.settings.policy;
+        let past_expiry = self.settings.past_expiry();
+        if left.is_none() && (self.held.is_none() || !past_expiry) {
             let earlier = self.failures.without_keys;
             self.failures.without_keys = earlier.saturating_add(1);
             let drawn = policy.without_keys.draw(earlier.saturating_sub(1), &mut self.rng);
             // The first failure may be a hiccup: whoever asks next may find out.
-            (asked.unwrap_or(drawn), asked.is_some() || policy.holds_callers && earlier > 0)
-        };
-        let until = now.after(pause);
-        self.pause = Some(Pause {
-            reads_until: if reads_too { until } else { now },
-            timer_until: until,
-            cause: failure.cause,
-            error: failure.error.clone(),
-        });
-        pause
-    }
-
-    fn draw(&mut self, cause: Cause, earlier: u32, left: Option<Duration>) -> Duration {
-        let policy = &self.settings.policy;
-        let delay: Delay = if cause == Cause::Unreachable { policy.unreachable } else { policy.answered };
-        match (left, policy.left_share) {
-            (Some(left), Some(share)) => delay.draw_within(earlier, left, share, &mut self.rng),
-            _ => delay.draw(earlier, &mut self.rng),
+            return (drawn, policy.holds_callers && earlier > 0);
         }
+        let earlier = self.failures.with_keys;
+        self.failures.with_keys = earlier.saturating_add(1);
+        let delay: Delay = if cause == Cause::Unreachable { policy.unreachable } else { policy.answered };
+        let drawn = match (left, policy.left_share) {
+            (Some(left), Some(share)) => delay.draw_within(earlier, left, share, &mut self.rng),
+            // Once there is nothing to serve, what holds without keys holds.
+            (Some(left), None) if !past_expiry => delay.draw(earlier, &mut self.rng).min(left),
+            _ => delay.draw(earlier, &mut self.rng),
+        };
+        (drawn, true)
     }
 }
 
@@ -161,6 +166,10 @@ fn over(end: Timestamp, date: Timestamp) -> Error {
         format!("the source's keys ended at {end}; by the clock that counts it is {date}"),
     )
     .with_hint("The keys held are kept. Check the clock of this machine and of the source.")
+}
+
+fn too_late() -> Error {
+    Error::new(Code::Timeout, "the source's reply came after the deadline of the fetch")
 }
 
 fn minus(time: Timestamp, by: Duration) -> Timestamp {

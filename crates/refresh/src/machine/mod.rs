@@ -69,8 +69,8 @@ pub use words::{Action, Demand, Event, FetchId, Outcome, Read, Status, View};
 /// * Keys that are over when they arrive, or that are the held ones with an earlier end, are a failure.
 /// * What a fetch brings after its deadline is ignored, so that nothing older replaces anything newer.
 /// * Keys are served after their end only where policy and source allow it, and only after a failed attempt.
-/// * Zones hang on boot time alone. The wall clock is looked at only to judge the first keys of a source that sends
-///   no date of its own.
+/// * Zones hang on boot time alone. The wall clock is looked at only to judge what arrives from a source that has
+///   never sent a date of its own.
 /// * Every caller is answered: with the outcome, at its own deadline, or at close.
 #[derive(Debug)]
 pub struct Machine {
@@ -113,6 +113,8 @@ struct Pause {
     reads_until: BootTime,
     /// The timer does not before.
     timer_until: BootTime,
+    /// Nobody does before: the source asked for it.
+    asked_until: BootTime,
     cause: Cause,
     error: Error,
 }

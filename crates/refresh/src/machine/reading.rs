@@ -3,7 +3,6 @@
 use refresh_session_core::{BootTime, Error};
 
 use super::{Demand, Machine, Read, closed};
-use crate::failure::Cause;
 use crate::waiters::Wants;
 use crate::zone::Zone;
 
@@ -20,8 +19,8 @@ impl Machine {
             },
             (Zone::Fresh, Demand::Fresh) => self.keys(),
             (_, Demand::Fresh) => match self.paused(now).or_else(|| self.refused(now)) {
-                Some(error) => Read::Refused(error),
-                None => self.join(now, deadline, Wants::Outcome),
+                Some(error) if self.flight.is_none() => Read::Refused(error),
+                _ => self.join(now, deadline, Wants::Outcome),
             },
         }
     }
@@ -30,7 +29,10 @@ impl Machine {
         if zone == Zone::Fresh {
             return self.keys();
         }
-        if let Some(error) = self.refused(now) {
+        // A forced refresh goes ahead in spite of a refusal or a pause: its outcome is for everybody.
+        if self.flight.is_none()
+            && let Some(error) = self.refused(now)
+        {
             return Read::Refused(error);
         }
         match (zone, self.paused(now)) {
@@ -44,7 +46,6 @@ impl Machine {
                 self.keys()
             }
             (Zone::Expired, Some(_)) if self.settings.past_expiry() => self.keys(),
-            // A forced refresh goes ahead in spite of the pause: its outcome is for everybody.
             (_, Some(error)) if self.flight.is_none() => Read::Refused(error),
             _ => self.join(now, deadline, Wants::Valid),
         }
@@ -77,9 +78,7 @@ impl Machine {
     }
 
     fn asked_to_wait(&self, now: BootTime) -> Option<Error> {
-        let asked = |cause| matches!(cause, Cause::Answered(Some(_)));
-        let pause = self.pause.as_ref().filter(|pause| now < pause.reads_until && asked(pause.cause));
-        pause.map(|pause| pause.error.clone())
+        self.pause.as_ref().filter(|pause| now < pause.asked_until).map(|pause| pause.error.clone())
     }
 
     pub(super) fn refused(&self, now: BootTime) -> Option<Error> {

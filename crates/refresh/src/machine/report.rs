@@ -2,7 +2,7 @@
 
 use refresh_session_core::{BootTime, Timestamp};
 
-use super::{Machine, Status, View};
+use super::{Machine, Pause, Status, View};
 use crate::zone::Zone;
 
 impl Machine {
@@ -47,7 +47,8 @@ impl Machine {
     #[must_use]
     pub fn status(&self, now: BootTime) -> Status {
         let held = self.held.clone();
-        let pause = self.pause.as_ref().map(|pause| pause.timer_until).filter(|until| *until > now);
+        let until = |pause: &Pause| if self.eager() { pause.timer_until } else { pause.reads_until };
+        let pause = self.pause.as_ref().map(until).filter(|until| *until > now);
         let refresh_at = match &held {
             Some(held) => Some(pause.unwrap_or(if self.forced { now } else { held.refresh_at })),
             None => pause,

@@ -16,6 +16,7 @@ impl Machine {
         [flight, self.waiters.next_deadline(), self.fetches_at(), self.expires_at()]
             .into_iter()
             .flatten()
+            .filter(|at| *at < BootTime::NEVER)
             .min()
     }
 

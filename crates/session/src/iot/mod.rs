@@ -7,10 +7,11 @@
 mod options;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Result, Warning};
+use refresh_session_core::crypto::keyed_hash::KeyedHash;
+use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Result, Timestamp, Warning};
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::identity::certificate_chain;
 use refresh_session_tls::{ClientIdentity, HttpClient, Target, TlsConfig, Trust};
@@ -19,10 +20,8 @@ use tokio::sync::Mutex;
 pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
 use token::TokenIdentity;
 
+use crate::description::Description;
 use crate::source::{Fetching, Source};
-
-/// A warning that comes up later than the constructor.
-pub type Warn = Arc<dyn Fn(Warning) + Send + Sync>;
 
 /// The AWS IoT credentials endpoint as a [`Source`].
 pub struct IotSource {
@@ -33,9 +32,11 @@ pub struct IotSource {
     request: IotRequest,
     connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
-    warn: Warn,
     client: Mutex<Option<Arc<IotClient>>>,
     region: Option<String>,
+    sharing: Option<KeyedHash>,
+    warnings: SyncMutex<Vec<Warning>>,
+    certificate_expiry: OnceLock<Timestamp>,
 }
 
 enum IdentityOptions {
@@ -50,15 +51,19 @@ impl IotSource {
     ///
     /// # Errors
     /// Codes of the classes validation and configuration, each naming the option.
-    pub fn new(options: IotOptions, clock: Arc<dyn Clock>, warn: Warn) -> Result<(Self, Vec<Warning>)> {
+    pub fn new(options: IotOptions, clock: Arc<dyn Clock>) -> Result<(Self, Vec<Warning>)> {
         let mut warnings = Vec::new();
+        let mut description = describe(&options);
         let (endpoint, rewritten) = Endpoint::parse(&options.endpoint)?;
         warnings.extend(rewritten);
         let request = IotRequest::new(options.role_alias, options.thing_name, options.duration_seconds)?;
         let target = Target::new(endpoint.host, endpoint.port, options.server_name)?;
         let trust = match &options.ca {
             CaOptions::System => Trust::System,
-            CaOptions::Bundle(material) => Trust::bundle(material)?,
+            CaOptions::Bundle(material) => {
+                description.field("ca", material.read("ca")?.expose());
+                Trust::bundle(material)?
+            }
         };
         if !options.verify_peer {
             warnings.push(Warning {
@@ -68,16 +73,22 @@ impl IotSource {
             });
         }
         let chain = options.certificate.as_ref().map(certificate_chain).transpose()?;
+        for certificate in chain.iter().flatten() {
+            description.field("certificate", certificate.der());
+        }
+        let mut shareable = true;
         let identity = match (options.private_key, options.pkcs11) {
             (Some(key), None) => {
                 let chain = chain.ok_or_else(|| missing("certificate", "give the device certificate"))?;
                 let passphrase = options.private_key_passphrase.as_ref();
+                // Whoever gets past this has the key that belongs to the certificate: no need to describe it.
                 IdentityOptions::Ready(ClientIdentity::from_key(&chain, &key, passphrase)?)
             }
             (None, Some(pkcs11)) => {
                 refuse_passphrase(options.private_key_passphrase.is_some())?;
                 let (token, token_warnings) = TokenIdentity::new(pkcs11, chain, options.timeout)?;
                 warnings.extend(token_warnings);
+                shareable = token.describe(&mut description);
                 IdentityOptions::Token(Box::new(token))
             }
             (None, None) => {
@@ -97,9 +108,11 @@ impl IotSource {
             request,
             connect_timeout: options.connect_timeout,
             clock,
-            warn,
             client: Mutex::new(None),
             region: endpoint.region,
+            sharing: shareable.then(|| description.finish()).transpose()?,
+            warnings: SyncMutex::default(),
+            certificate_expiry: OnceLock::new(),
         };
         Ok((source, warnings))
     }
@@ -128,9 +141,11 @@ impl IotSource {
             IdentityOptions::Ready(identity) => identity.clone(),
             IdentityOptions::Token(token) => token.open().await?,
         };
+        // The first one known is told; a token whose certificate is another one later is another session's matter.
+        let _ = self.certificate_expiry.set(identity.leaf().not_after());
         let tls = self.tls(identity).await?;
         if let Some(warning) = tls.warning() {
-            (self.warn)(warning.clone());
+            self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.clone());
         }
         let http = HttpClient::new(self.target.clone(), tls, self.connect_timeout, self.clock.clone());
         let client = Arc::new(IotClient::new(http, self.request.clone(), self.clock.clone()));
@@ -181,6 +196,19 @@ impl Source for IotSource {
             }
         })
     }
+
+    fn sharing(&self) -> Option<KeyedHash> {
+        self.sharing
+    }
+
+    fn take_warnings(&self) -> Vec<Warning> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn certificate_expiry(&self) -> Option<Timestamp> {
+        let known = self.certificate().map(Certificate::not_after);
+        known.or_else(|| self.certificate_expiry.get().copied())
+    }
 }
 
 impl std::fmt::Debug for IotSource {
@@ -190,6 +218,21 @@ impl std::fmt::Debug for IotSource {
             .field("request", &self.request)
             .finish_non_exhaustive()
     }
+}
+
+/// What decides which keys the endpoint issues, and by which way it is asked. Key, PIN and CA are added where they are
+/// read.
+fn describe(options: &IotOptions) -> Description {
+    let mut description = Description::new("iot");
+    description.field("endpoint", &options.endpoint);
+    description.field("roleAlias", &options.role_alias);
+    description.optional("thingName", options.thing_name.as_ref());
+    description.optional("durationSeconds", options.duration_seconds.map(u32::to_le_bytes));
+    description.optional("serverName", options.server_name.as_ref());
+    description.field("verifyPeer", [options.verify_peer.into()]);
+    description
+        .optional("connectTimeoutMs", options.connect_timeout.map(|limit| limit.as_millis().to_le_bytes()));
+    description
 }
 
 fn missing(param: &'static str, what: &str) -> Error {

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::options::{Pkcs11Fields, Pkcs11Options};
 use crate::PinSource;
+use crate::description::Description;
 
 /// A token that holds our key, and the certificate if it was given as an option.
 #[derive(Debug)]
@@ -49,6 +50,19 @@ impl TokenIdentity {
 
     pub(super) fn certificate(&self) -> Option<&Certificate> {
         self.chain.as_ref().and_then(|chain| chain.first())
+    }
+
+    /// Adds what decides whether it can be opened. False if that cannot be known beforehand: a callback's PIN.
+    pub(super) fn describe(&self, description: &mut Description) -> bool {
+        // Module, selectors and deadlines; no secret among them.
+        description.field("token", format!("{:?}", self.config));
+        match &self.pin {
+            PinSource::None => description.field("no PIN", []),
+            PinSource::Value(pin) => description.field("PIN", pin.expose()),
+            PinSource::File(path) => description.field("PIN file", path.as_os_str().as_encoded_bytes()),
+            PinSource::Callback(_) => return false,
+        }
+        true
     }
 
     /// Opens the token, proves the key against the certificate, and makes the identity.

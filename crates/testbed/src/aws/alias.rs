@@ -38,7 +38,7 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Alias {
-    /// How long its keys last.
+    /// How long its keys last, from one second to twelve hours. They end on a full second, so up to one less.
     pub(crate) duration_seconds: i64,
     /// The role behind it.
     pub(crate) role_arn: String,

@@ -1,9 +1,15 @@
-//! The keys that have been issued, so that STS accepts exactly those.
+//! The keys that have been issued, so that STS and S3 accept exactly those.
 //!
 //! Secret keys begin with [`SECRET_CANARY`] and session tokens with [`TOKEN_CANARY`]: a test greps everything it
 //! can get hold of (logs, errors, dumps) for the two, and finds a leak whichever keys leaked.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use ring::hmac;
 use serde_json::{Value, json};
@@ -26,10 +32,11 @@ pub(crate) struct Issued {
     pub(crate) access_key_id: String,
     pub(crate) secret_access_key: String,
     session_token: String,
-    pub(crate) expires: OffsetDateTime,
+    expires: OffsetDateTime,
     pub(crate) role_arn: String,
     /// The certificate id, which the real endpoint uses as the session name.
     pub(crate) session_name: String,
+    revoked: AtomicBool,
 }
 
 impl Issued {
@@ -44,9 +51,11 @@ impl Issued {
                 "{TOKEN_CANARY}{}==",
                 random::base64(TOKEN_LENGTH - TOKEN_CANARY.len() - 2)
             ),
-            expires,
+            // The end is the one that `expiration` names, which has no room for less than a second.
+            expires: expires.truncate_to_second(),
             role_arn,
             session_name,
+            revoked: AtomicBool::new(false),
         }
     }
 
@@ -58,6 +67,11 @@ impl Issued {
             "sessionToken": self.session_token,
             "expiration": clock::iso(self.expires),
         }})
+    }
+
+    /// Whether they have neither expired by `now` nor been revoked.
+    pub(crate) fn is_good(&self, now: OffsetDateTime) -> bool {
+        now < self.expires && !self.revoked.load(Ordering::Relaxed)
     }
 
     /// Whether `token` is the session token, in constant time.
@@ -96,6 +110,13 @@ impl Vault {
         self.issued.get(access_key_id).cloned()
     }
 
+    /// From now on these are taken for expired: the keys of this id, or all there are. How many that is.
+    pub(crate) fn revoke(&self, access_key_id: Option<&str>) -> usize {
+        let meant =
+            self.issued.values().filter(|issued| access_key_id.is_none_or(|id| id == issued.access_key_id));
+        meant.map(|issued| issued.revoked.store(true, Ordering::Relaxed)).count()
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.issued.len()
@@ -117,5 +138,31 @@ mod tests {
         assert!(!issued.has_token(&issued.session_token[1..]));
         assert!(vault.find(&issued.access_key_id).is_some());
         assert!(vault.find("ASIAOTHER").is_none());
+    }
+
+    #[test]
+    fn keys_end_at_the_moment_they_name() {
+        let mut vault = Vault::default();
+        let begin = OffsetDateTime::from_unix_timestamp(1_516_267_086).unwrap();
+        let issued =
+            vault.issue(begin + Duration::milliseconds(1900), "role".to_owned(), "session".to_owned());
+        assert_eq!(issued.to_json()["credentials"]["expiration"], "2018-01-18T09:18:07Z");
+        assert!(issued.is_good(begin + Duration::milliseconds(999)));
+        assert!(!issued.is_good(begin + Duration::SECOND));
+    }
+
+    #[test]
+    fn keys_can_be_revoked_one_by_one_or_all() {
+        let mut vault = Vault::default();
+        let now = clock::now(0);
+        let mut issue = || vault.issue(now + Duration::HOUR, "role".to_owned(), "session".to_owned());
+        let (one, other) = (issue(), issue());
+        let good = |issued: &[&Arc<Issued>]| issued.iter().filter(|issued| issued.is_good(now)).count();
+        assert_eq!(vault.revoke(Some(&one.access_key_id)), 1);
+        assert_eq!((one.is_good(now), other.is_good(now)), (false, true));
+        assert_eq!(vault.revoke(Some("ASIAOTHER")), 0);
+        assert_eq!(vault.revoke(None), 2);
+        let later = vault.issue(now + Duration::HOUR, "role".to_owned(), "session".to_owned());
+        assert_eq!((good(&[&one, &other]), good(&[&later])), (0, 1));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::Fault;
+use super::{Fault, Victim};
 
 /// The faults still to come, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,13 +20,14 @@ struct Entry {
 }
 
 impl Schedule {
-    /// Reads one fault or a list of them.
-    pub(crate) fn parse(body: Value) -> Result<Self, String> {
+    /// Reads one fault or a list of them, for this victim.
+    pub(crate) fn parse(victim: Victim, body: Value) -> Result<Self, String> {
         let faults = match body {
             Value::Array(faults) => faults,
             fault => vec![fault],
         };
-        faults.into_iter().map(Entry::parse).collect::<Result<_, _>>().map(|entries| Self { entries })
+        let entries = faults.into_iter().map(|fault| Entry::parse(victim, fault));
+        entries.collect::<Result<_, _>>().map(|entries| Self { entries })
     }
 
     /// The fault for the request at hand.
@@ -56,7 +57,7 @@ impl Schedule {
 }
 
 impl Entry {
-    fn parse(value: Value) -> Result<Self, String> {
+    fn parse(victim: Victim, value: Value) -> Result<Self, String> {
         let Value::Object(mut fields) = value else {
             return Err("a fault must be a JSON object with a `mode`".to_owned());
         };
@@ -69,6 +70,9 @@ impl Entry {
         };
         let fault: Fault =
             serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+        if !fault.strikes(victim) {
+            return Err(format!("there is no `{}` here", fault.mode()));
+        }
         fault.check()?;
         Ok(Self { fault, left })
     }
@@ -78,9 +82,13 @@ impl Entry {
 mod tests {
     use super::*;
 
+    fn parse(fault: Value) -> Result<Schedule, String> {
+        Schedule::parse(Victim::Endpoint, fault)
+    }
+
     #[test]
     fn a_script_is_played_in_order() {
-        let mut schedule = Schedule::parse(json!([
+        let mut schedule = parse(json!([
             {"mode": "none", "count": 1},
             {"mode": "half-open", "count": 2},
             {"mode": "reset-at", "byte": 3},
@@ -123,11 +131,31 @@ mod tests {
             json!({"mode": "chunked"}),
             json!({"mode": "http10"}),
         ] {
-            let schedule = Schedule::parse(fault.clone()).unwrap_or_else(|error| panic!("{fault}: {error}"));
+            let schedule = parse(fault.clone()).unwrap_or_else(|error| panic!("{fault}: {error}"));
             let mut shown = schedule.to_json()[0].clone();
             shown.as_object_mut().unwrap().shift_remove("count");
             assert_eq!(shown, fault);
             assert_eq!(schedule.entries[0].fault.mode(), fault["mode"]);
+        }
+    }
+
+    #[test]
+    fn a_service_has_the_faults_that_make_sense_for_it() {
+        let error = json!({"mode": "error", "code": "ExpiredToken", "status": 403, "message": "m"});
+        assert!(parse(error.clone()).unwrap_err().contains("no `error`"));
+        let schedule = Schedule::parse(Victim::Signed, error.clone()).unwrap();
+        let Some(Value::Object(mut shown)) = schedule.to_json().get(0).cloned() else {
+            panic!("{schedule:?}")
+        };
+        shown.shift_remove("count");
+        assert_eq!(Value::Object(shown), error);
+        let odd = json!({"mode": "error", "code": "X", "status": 99});
+        assert!(Schedule::parse(Victim::Signed, odd).unwrap_err().contains("599"));
+        for fault in [json!({"mode": "half-open"}), json!({"mode": "status", "code": 503})] {
+            assert!(Schedule::parse(Victim::Signed, fault).is_ok());
+        }
+        for fault in [json!({"mode": "expired"}), json!({"mode": "duplicate-keys"})] {
+            assert!(Schedule::parse(Victim::Signed, fault).unwrap_err().contains("there is no"));
         }
     }
 
@@ -148,7 +176,7 @@ mod tests {
             (json!({"mode": "missing-field", "name": "secret"}), "secret"),
             (json!({"mode": "date-skew", "seconds": i64::MAX}), "hundred"),
         ] {
-            let error = Schedule::parse(fault.clone()).unwrap_err();
+            let error = parse(fault.clone()).unwrap_err();
             assert!(error.contains(reason), "{fault}: {error}");
         }
     }

@@ -16,6 +16,8 @@ pub(crate) enum Framing {
     Chunked(usize),
     /// By the end of the connection, with a status line of HTTP/1.0.
     Http10,
+    /// By the request: an answer to `HEAD` says how long the body would be, and has none.
+    Head,
 }
 
 /// An answer.
@@ -60,13 +62,18 @@ impl Answer {
         self
     }
 
+    /// The same as an answer to `HEAD`.
+    pub(crate) fn of_head(self) -> Self {
+        Self { framing: Framing::Head, ..self }
+    }
+
     /// The lines of the head, each with its line break, the empty line included.
     pub(crate) fn head_lines(&self) -> Vec<Vec<u8>> {
         let version = if self.framing == Framing::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
         let mut lines = vec![format!("{version} {} {}\r\n", self.status, reason(self.status)).into_bytes()];
         let length = self.body.len().to_string();
         let framing = match self.framing {
-            Framing::Length => Some(("Content-Length", length.as_str())),
+            Framing::Length | Framing::Head => Some(("Content-Length", length.as_str())),
             Framing::Chunked(_) => Some(("Transfer-Encoding", "chunked")),
             Framing::Http10 => None,
         };
@@ -91,7 +98,7 @@ impl Answer {
                 bytes.extend(b"\r\n");
             }
             bytes.extend(b"0\r\n\r\n");
-        } else {
+        } else if self.framing != Framing::Head {
             bytes.extend(&self.body);
         }
         bytes
@@ -108,6 +115,7 @@ impl Answer {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        204 => "No Content",
         302 => "Found",
         400 => "Bad Request",
         403 => "Forbidden",
@@ -143,6 +151,8 @@ mod tests {
         );
         let chunked = Answer { framing: Framing::Chunked(3), ..answer.clone() };
         assert!(text(chunked, true).ends_with("chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"));
+        let head = text(answer.clone().of_head(), true);
+        assert!(head.contains("Content-Length: 5\r\n") && head.ends_with("\r\n\r\n"));
         let old = text(Answer { framing: Framing::Http10, ..answer }, true);
         assert!(
             old.starts_with("HTTP/1.0 200") && old.contains("Connection: close") && !old.contains("Length")

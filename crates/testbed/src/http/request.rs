@@ -29,6 +29,8 @@ pub(crate) struct Request {
 pub(crate) enum Incoming {
     /// A request.
     Request(Request),
+    /// The head of a request whose client waits to be told to go on before it sends the body.
+    Expectation,
     /// The end, between two requests or in the middle of one.
     End,
     /// Something that is not HTTP or too large, and why.
@@ -108,6 +110,8 @@ impl Request {
 #[derive(Default)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
+    /// Whether the client has been told to go on.
+    encouraged: bool,
 }
 
 impl Reader {
@@ -131,6 +135,13 @@ impl Reader {
             Err(reason) => return Ok(Incoming::Bad(reason)),
         };
         let total = end + 4 + length;
+        let expects =
+            request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+        if expects && self.buffer.len() < total && !self.encouraged {
+            self.encouraged = true;
+            return Ok(Incoming::Expectation);
+        }
+        self.encouraged = false;
         while self.buffer.len() < total {
             if stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(Incoming::End);
@@ -189,7 +200,7 @@ mod tests {
         let mut all = Vec::new();
         loop {
             let incoming = reader.next(&mut bytes).await.unwrap();
-            let last = !matches!(incoming, Incoming::Request(_));
+            let last = !matches!(incoming, Incoming::Request(_) | Incoming::Expectation);
             all.push(incoming);
             if last {
                 return all;
@@ -211,6 +222,20 @@ mod tests {
         assert_eq!(get.header("x"), Some("y"));
         assert!(get.keep_alive && !post.keep_alive);
         assert_eq!(post.body, b"abc");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_is_noticed_once() {
+        let head = b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\ncontent-length: 3\r\n\r\n";
+        let mut reader = Reader::default();
+        assert!(matches!(reader.next(&mut &head[..]).await.unwrap(), Incoming::Expectation));
+        let Incoming::Request(request) = reader.next(&mut &b"abc"[..]).await.unwrap() else {
+            panic!("no request");
+        };
+        assert_eq!(request.body, b"abc");
+        assert!(matches!(reader.next(&mut &head[..]).await.unwrap(), Incoming::Expectation));
+        let whole = [&head[..], b"abc"].concat();
+        assert!(matches!(read_all(&whole).await[0], Incoming::Request(_)));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The listeners: the credentials endpoint, STS with and without TLS, and the control port.
+//! The listeners: the credentials endpoint, STS and S3 with and without TLS, and the control port.
 //!
 //! All on 127.0.0.1, all on ports the system picks.
 
@@ -14,7 +14,13 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::{handshake::Notes, tls::Tls};
 use crate::{
-    aws::{iot::Endpoint, judge, sts::Sts},
+    aws::{
+        iot::Endpoint,
+        judge,
+        s3::S3,
+        signed::{Api, Signed},
+        sts::Sts,
+    },
     control::Control,
     failure::{During, Failure},
     http::{plan, serve::serve},
@@ -35,6 +41,10 @@ pub(crate) enum Service {
     StsHttp,
     /// STS over TLS.
     StsHttps,
+    /// S3 over plain HTTP.
+    S3Http,
+    /// S3 over TLS.
+    S3Https,
     /// The control port.
     Control,
 }
@@ -44,6 +54,7 @@ impl Service {
         match self {
             Self::Iot => "iot",
             Self::StsHttp | Self::StsHttps => "sts",
+            Self::S3Http | Self::S3Https => "s3",
             Self::Control => "control",
         }
     }
@@ -84,11 +95,12 @@ async fn connection(service: Service, tcp: TcpStream, world: Arc<World>, tls: Ar
     let work = async {
         match service {
             Service::Iot => endpoint(id, tcp, &world, &tls).await,
-            Service::StsHttps => sts_over_tls(id, tcp, &world, &tls).await,
-            Service::StsHttp | Service::Control => {
-                world.log.record("connection", json!({"connection": id, "service": service.name()}));
-                serve(tcp, Sts::new(Arc::clone(&world), id)).await;
-            }
+            Service::StsHttp => in_the_clear::<Sts>(service, id, tcp, &world).await,
+            Service::StsHttps => over_tls::<Sts>(service, id, tcp, &world, &tls).await,
+            Service::S3Http => in_the_clear::<S3>(service, id, tcp, &world).await,
+            Service::S3Https => over_tls::<S3>(service, id, tcp, &world, &tls).await,
+            // Served above.
+            Service::Control => {}
         }
     };
     connection.unless_dropped(work).await;
@@ -123,10 +135,15 @@ async fn endpoint(id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {
     serve(stream, handler).await;
 }
 
-async fn sts_over_tls(id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {
-    let Some(stream) = handshake(Service::StsHttps, id, tcp, world, tls.sts()).await else { return };
-    world.log.record("connection", describe(id, Service::StsHttps, stream.get_ref().1));
-    serve(stream, Sts::new(Arc::clone(world), id)).await;
+async fn in_the_clear<A: Api>(service: Service, id: u64, tcp: TcpStream, world: &Arc<World>) {
+    world.log.record("connection", json!({"connection": id, "service": service.name()}));
+    serve(tcp, Signed::<A>::new(Arc::clone(world), id)).await;
+}
+
+async fn over_tls<A: Api>(service: Service, id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {
+    let Some(stream) = handshake(service, id, tcp, world, tls.plain()).await else { return };
+    world.log.record("connection", describe(id, service, stream.get_ref().1));
+    serve(stream, Signed::<A>::new(Arc::clone(world), id)).await;
 }
 
 /// Carries out a handshake, or records why it failed.

@@ -88,8 +88,8 @@ impl Tls {
         Ok(Arc::new(config))
     }
 
-    /// The configuration of STS: always the good certificate, no client certificate, any name.
-    pub(crate) fn sts(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+    /// The configuration of STS and S3: always the good certificate, no client certificate, any name.
+    pub(crate) fn plain(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
         let certificate = self.certificate(ServerCertificate::Good)?;
         let config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?

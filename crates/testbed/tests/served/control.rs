@@ -24,6 +24,12 @@ async fn what_makes_no_sense_is_answered_with_a_sentence() {
             ("PUT", "/config", r#"{"versions": ["1.0"]}"#, 400, "1.0"),
             ("PUT", "/faults", r#"{"mode": "explode"}"#, 400, "explode"),
             ("PUT", "/faults", r#"[{"mode": "half-open"}, {}]"#, 400, "mode"),
+            ("PUT", "/faults", r#"{"mode": "error", "code": "X"}"#, 400, "no `error` here"),
+            ("PUT", "/faults/sts", r#"{"mode": "expired"}"#, 400, "no `expired` here"),
+            ("PUT", "/faults/s3", r#"{"mode": "error"}"#, 400, "code"),
+            ("PUT", "/faults/iot", r#"{"mode": "half-open"}"#, 404, "iot"),
+            ("DELETE", "/faults/ec2", "", 404, "ec2"),
+            ("POST", "/keys/revoke", r#"{"id": "x"}"#, 400, "id"),
             ("PUT", "/aliases/a.b", "{}", 400, "a.b"),
             ("PUT", "/aliases/a", r#"{"durationSeconds": 0}"#, 400, "durationSeconds"),
             ("DELETE", "/aliases/none", "", 404, "none"),
@@ -31,6 +37,7 @@ async fn what_makes_no_sense_is_answered_with_a_sentence() {
             ("PUT", "/certificates/ec256", r#"{"status": "lost"}"#, 400, "lost"),
             ("PUT", "/certificates/ec256", r#"{"pem": "x"}"#, 400, "pem"),
             ("GET", "/log?event=storm", "", 400, "storm"),
+            ("GET", "/log?service=ec2", "", 400, "ec2"),
             ("GET", "/log?atLeast=x", "", 400, "atLeast"),
             ("GET", "/log?limit=1", "", 400, "limit"),
         ] {
@@ -55,6 +62,8 @@ async fn reset_brings_the_beginning_back() {
         bed.control("PUT", "/aliases/gateway-role", json!({"outcome": "denied"})).await;
         bed.control("PUT", "/certificates/ec256", json!({"things": []})).await;
         bed.control("PUT", "/faults", json!({"mode": "html-body"})).await;
+        bed.control("PUT", "/faults/sts", json!({"mode": "half-open"})).await;
+        bed.control("PUT", "/faults/s3", json!({"mode": "half-open"})).await;
         let mut stream = GOOD.connect(&bed).await.unwrap();
         exchange(&mut stream, GET).await.unwrap();
         assert_ne!(bed.control("GET", "/state", Value::Null).await, before);
@@ -63,7 +72,7 @@ async fn reset_brings_the_beginning_back() {
         // The connection is over: the read ends, whether with an error or without.
         let _ = stream.read_to_end(&mut Vec::new()).await;
         let after = bed.control("GET", "/state", Value::Null).await;
-        for name in ["config", "faults", "aliases", "certificates", "issued", "events"] {
+        for name in ["config", "faults", "serviceFaults", "aliases", "certificates", "issued", "events"] {
             assert_eq!(after[name], before[name], "{name}");
         }
         assert_eq!(GOOD.request(&bed, GET).await.unwrap().status, 200);
