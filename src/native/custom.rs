@@ -56,10 +56,12 @@ pub(crate) type AbortCallback<'a> = Function<'a, u32, ()>;
 type Ask = ThreadsafeFunction<u32, Promise<NativeCustomReply>, u32, napi::Status, false, true>;
 type Abort = ThreadsafeFunction<u32, (), u32, napi::Status, false, true>;
 
+/// Numbers the calls of the process: sessions with different settings share a function, and may call it at once.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
 pub(crate) struct JsCredentials {
     ask: Ask,
     abort: Abort,
-    calls: AtomicU32,
     param: &'static str,
 }
 
@@ -72,13 +74,12 @@ impl JsCredentials {
         Ok(Self {
             ask: ask.build_threadsafe_function().weak::<true>().build()?,
             abort: abort.build_threadsafe_function().weak::<true>().build()?,
-            calls: AtomicU32::new(0),
             param,
         })
     }
 
     async fn call(&self) -> Result<CustomKeys> {
-        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let number = CALLS.fetch_add(1, Ordering::Relaxed);
         let mut call = Call { abort: &self.abort, number, over: false };
         let reply = match self.ask.call_async(number).await {
             Ok(promise) => promise.await,

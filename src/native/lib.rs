@@ -6,6 +6,7 @@
 //! | `session` | the one native class |
 //! | `error` | a core error as a plain object; `src/ts/errors.ts` makes the class of it |
 //! | `event` | a session's events, as calls of a JavaScript function |
+//! | `fresh` | whether a copy of the keys may be used: the call that is made for every signature |
 //! | `status` | how a session stands |
 //! | `custom` | a JavaScript function as a provider of credentials |
 //! | `pin` | a JavaScript callback as a PIN provider |
@@ -25,6 +26,7 @@
 mod custom;
 mod error;
 mod event;
+mod fresh;
 mod guard;
 mod lifecycle;
 mod options;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, PromiseRaw};
+use napi::bindgen_prelude::{Either, Function, PromiseRaw};
 use napi_derive::napi;
 use refresh_session_core::{Result, Secret, Warning};
 use refresh_session_refresh::Demand;
@@ -14,6 +14,7 @@ use refresh_session_session::{
 use crate::custom::{AbortCallback, AskCallback, JsCredentials, NativeCustomOptions};
 use crate::error::{NativeError, NativeWarning, internal};
 use crate::event::{EventCallback, listener, unix_millis};
+use crate::fresh;
 use crate::guard::guarded;
 use crate::options::{NativeCommonOptions, NativeIotOptions};
 use crate::pin::{JsPin, PinCallback};
@@ -30,7 +31,7 @@ pub struct NativeIdentity {
     /// same instant by that.
     pub expiration_ms: Option<f64>,
     pub account_id: Option<String>,
-    /// What `freshSerial` answers while a copy of these may be used.
+    /// What the function of `freshSerial` gives while a copy of these may be used.
     pub serial: u32,
 }
 
@@ -118,10 +119,10 @@ fn custom(
 
 #[napi]
 impl NativeSession {
-    /// The number of the keys of which a copy may be used as it is, otherwise 0.
-    #[napi]
-    pub fn fresh_serial(&self) -> u32 {
-        self.session.fresh_serial()
+    /// A function that gives the number of the keys of which a copy may be used as it is, otherwise 0.
+    #[napi(ts_return_type = "() => number")]
+    pub fn fresh_serial<'env>(&self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
+        fresh::reader(env, self.session.clone())
     }
 
     /// Keys that are valid (`valid`), from the fresh zone (`fresh`), or fetched in any case (`forced`).

@@ -45,9 +45,9 @@ export class RefreshableSession extends SessionEvents {
   /** @throws ValidationError or ConfigurationError naming the option at fault. */
   constructor(options: SessionOptions) {
     super();
-    const { clientCache, ...rest } = own(options);
+    const { method, clientCache, ...rest } = own(options);
     const caching = clientCache === undefined ? undefined : clientCacheOption(clientCache, "clientCache");
-    this.#engine = open(rest, (event) => this.#hear(event));
+    this.#engine = open(method, rest, (event) => this.#hear(event));
     this.#credentials = providerOf(this.#engine);
     const host = {
       credentials: this.#credentials,
@@ -132,7 +132,15 @@ export class RefreshableSession extends SessionEvents {
     const first = !this.#engine.closed;
     this.#clients.close();
     await this.#engine.close();
-    if (first) this.emit("close");
+    if (!first) return;
+    try {
+      this.emit("close");
+    } catch (thrown) {
+      // The session is closed all the same; what a listener throws is its own affair.
+      process.nextTick(() => {
+        throw thrown;
+      });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,7 +180,7 @@ function worthCorrecting(offsetMs: number | undefined): number {
   return offsetMs !== undefined && Math.abs(offsetMs) > TOLERATED_OFFSET_MS ? offsetMs : 0;
 }
 
-/** Own properties, read once. */
+/** Own properties, read once; without a prototype, so that what is not there is not found elsewhere. */
 function own(options: unknown): Record<string, unknown> {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw invalid("options", options, "an object");
@@ -180,9 +188,9 @@ function own(options: unknown): Record<string, unknown> {
   return Object.assign(Object.create(null), options);
 }
 
-function open({ method, ...rest }: Record<string, unknown>, hear: (event: NativeEvent) => void): Engine {
-  if (method === "iot") return Engine.iot(rest, hear);
-  if (method === "custom") return Engine.custom(rest, hear);
+function open(method: unknown, options: object, hear: (event: NativeEvent) => void): Engine {
+  if (method === "iot") return Engine.iot(options, hear);
+  if (method === "custom") return Engine.custom(options, hear);
   const found = method === undefined ? "missing" : typeof method === "string" ? quoted(method) : "not a string";
   throw new ValidationError({
     code: method === undefined ? "ERR_MISSING_OPTION" : "ERR_INVALID_OPTION",

@@ -8,8 +8,8 @@
  * environment when a worker is terminated, under the feet of a fetch that goes on.
  */
 export declare class NativeSession {
-  /** The number of the keys of which a copy may be used as it is, otherwise 0. */
-  freshSerial(): number
+  /** A function that gives the number of the keys of which a copy may be used as it is, otherwise 0. */
+  freshSerial(): () => number
   /** Keys that are valid (`valid`), from the fresh zone (`fresh`), or fetched in any case (`forced`). */
   identity(demand: 'valid' | 'fresh' | 'forced'): Promise<NativeIdentity | NativeError>
   /** A service answered that these keys are no good any more. True if they are the ones held. */
@@ -127,7 +127,7 @@ export interface NativeIdentity {
    */
   expirationMs?: number
   accountId?: string
-  /** What `freshSerial` answers while a copy of these may be used. */
+  /** What the function of `freshSerial` gives while a copy of these may be used. */
   serial: number
 }
 

@@ -12,7 +12,7 @@ import { native } from "./native";
 import { parseCustomOptions, parseProviderOptions } from "./options/custom";
 import { type PinCallback, parseIotOptions } from "./options/iot";
 import { presented } from "./presented";
-import { type Reporting, report, warn } from "./reporting";
+import { type Reporting, report } from "./reporting";
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, Method, SessionStatus } from "./types";
 
 /** What a caller asks for: valid keys, keys from the fresh zone, or the outcome of a fetch in any case. */
@@ -25,7 +25,7 @@ export type Hear = (event: NativeEvent) => void;
 interface Opened {
   method: Method;
   session: NativeSession | NativeError;
-  reporting: Reporting;
+  heard: Hear;
   region: string | undefined;
   pin?: PinCallback | undefined;
   callback?: CredentialsCallback | undefined;
@@ -38,6 +38,7 @@ export class Engine {
   readonly #native: NativeSession;
   readonly #pin: PinCallback | undefined;
   readonly #callback: CredentialsCallback | undefined;
+  readonly #freshSerial: () => number;
   #copy: NativeIdentity | undefined;
   #closed = false;
 
@@ -45,7 +46,7 @@ export class Engine {
   static iot(options: unknown, hear?: Hear): Engine {
     const { common, iot, pin, reporting, region } = parseIotOptions(options);
     const heard = hearing("iot", reporting, hear);
-    return new Engine({ method: "iot", session: native.openIot(common, iot, heard, pin?.ask), reporting, region, pin });
+    return new Engine({ method: "iot", session: native.openIot(common, iot, heard, pin?.ask), heard, region, pin });
   }
 
   /** The engine of a session on a callback. */
@@ -56,7 +57,7 @@ export class Engine {
     const heard = hearing("custom", reporting, hear);
     const custom = { provider: false, same: callback.same };
     const session = native.openCustom(common, custom, heard, callback.ask, callback.abort);
-    return new Engine({ method: "custom", session, reporting, region, callback });
+    return new Engine({ method: "custom", session, heard, region, callback });
   }
 
   /** The engine of a session on an SDK provider. */
@@ -68,18 +69,19 @@ export class Engine {
     const heard = hearing("custom", reporting, undefined);
     const custom = { provider: true, same: callback.same };
     const session = native.openCustom(common, custom, heard, callback.ask, callback.abort);
-    return new Engine({ method: "custom", session, reporting, region, callback });
+    return new Engine({ method: "custom", session, heard, region, callback });
   }
 
-  private constructor({ method, session, reporting, region, pin, callback }: Opened) {
+  private constructor({ method, session, heard, region, pin, callback }: Opened) {
     if (isFailure(session)) throw toError(session);
     this.method = method;
     this.region = region ?? session.region() ?? undefined;
     this.#native = session;
+    this.#freshSerial = session.freshSerial();
     this.#pin = pin;
     this.#callback = callback;
     // In a later tick: a callback must not run inside the constructor that it may want to refer to.
-    for (const warning of session.takeWarnings()) process.nextTick(warn, warning, reporting);
+    for (const warning of session.takeWarnings()) process.nextTick(heard, { type: "warning", warning });
   }
 
   get closed(): boolean {
@@ -89,7 +91,7 @@ export class Engine {
   /** Keys that are valid now, in a fresh object each time. */
   credentials(): Promise<AwsCredentialIdentity> {
     const copy = this.#copy;
-    if (copy !== undefined && this.#native.freshSerial() === copy.serial) {
+    if (copy !== undefined && this.#freshSerial() === copy.serial) {
       return Promise.resolve(presented(copy));
     }
     return this.identity("valid").then(presented);

@@ -19,6 +19,8 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 /** What `console.log` shows of credentials: everything but the secrets. */
 const redacted = {
   value(this: AwsCredentialIdentity) {
-    return { ...this, secretAccessKey: "** redacted **", sessionToken: "** redacted **" };
+    const shown: Record<string, unknown> = { ...this, secretAccessKey: "** redacted **" };
+    if (this.sessionToken !== undefined) shown.sessionToken = "** redacted **";
+    return shown;
   },
 };

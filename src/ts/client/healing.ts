@@ -64,12 +64,24 @@ export function addHealing(
     } catch (error) {
       const accessKeyId = isExpiry(error) ? signedWith(args.request) : undefined;
       // Without it the request was signed with nothing of ours, such as a bearer token.
-      if (accessKeyId !== undefined) {
-        host.invalidate(accessKeyId);
-        lent.expire(accessKeyId);
-        await retryOnce(error as ServiceError, args[OPERATION], config);
-      }
+      if (accessKeyId !== undefined && (await renewed(accessKeyId, args[OPERATION])))
+        markRetryable(error as ServiceError);
       throw error;
+    }
+  };
+  /** Gives the keys back; whether there are others, and this operation may try with them. Never throws. */
+  const renewed = async (accessKeyId: string, operation: Operation | undefined): Promise<boolean> => {
+    try {
+      host.invalidate(accessKeyId);
+      lent.expire(accessKeyId);
+      if (operation === undefined || operation.healed) return false;
+      operation.healed = true;
+      // The wait for the new keys. A client that keeps keys for itself replaces them.
+      await config.credentials({ forceRefresh: true });
+      return true;
+    } catch {
+      // There are none: the service's word stands.
+      return false;
     }
   };
   stack.add(begin, { step: "build", priority: "low", name: "refreshSessionOperation" });
@@ -80,21 +92,12 @@ function isExpiry(error: unknown): boolean {
   return EXPIRED.has((error as { name?: unknown } | undefined)?.name);
 }
 
-/** Has the SDK try once more, if there are other keys to try with. Never throws. */
-async function retryOnce(error: ServiceError, operation: Operation | undefined, config: SigningConfig): Promise<void> {
-  if (operation === undefined || operation.healed) return;
-  operation.healed = true;
-  try {
-    // The wait for the new keys. A client that keeps keys for itself replaces them.
-    await config.credentials({ forceRefresh: true });
-  } catch {
-    // There are none: the service's word stands.
-    return;
-  }
+/** Has the SDK try once more. */
+function markRetryable(error: ServiceError): void {
   // A hint that is there, such as throttling, says more than ours. Nothing is set on an error that is frozen.
   if (error.$retryable === undefined) Reflect.set(error, "$retryable", {});
   // The hint of older versions, which do not look at `$retryable` for this.
-  if (typeof error.$metadata === "object") Reflect.set(error.$metadata, "clockSkewCorrected", true);
+  if (error.$metadata instanceof Object) Reflect.set(error.$metadata, "clockSkewCorrected", true);
 }
 
 /** The access key id in a signature: of the `Authorization` header or of a presigned query. */
