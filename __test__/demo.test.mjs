@@ -28,6 +28,7 @@ test("the demo tells the whole story, ends well and leaves nothing behind", asyn
     output,
     /certificate "ec256"[\s\S]*certificate "hsm-ec256"[\s\S]*ERR_THING_NOT_ATTACHED[\s\S]*Check `thingName`/,
   );
+  t.regex(output, /ERR_SERVICE_UNAVAILABLE: the keys held serve on[\s\S]*calls of AWS, 0 failed/);
   t.notRegex(output, /canary|\bat .*\(.*:\d+:\d+\)/i, "neither secrets nor stack traces");
   t.deepEqual(await readdir(scratch), []);
   await rm(scratch, { recursive: true });

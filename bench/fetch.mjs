@@ -10,7 +10,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { RefreshableSession } from "refresh-session";
 import { startTestbed } from "../__test__/support/testbed.mjs";
-import { median, ms, ratio, table, takeTurns, timed, us } from "./measure.mjs";
+import { benchClients } from "./clients.mjs";
+import { median, ms, ratio, table, takeTurns, timed } from "./measure.mjs";
+import { benchRead } from "./read.mjs";
 
 const python = ".cache/peers/python/bin/python";
 const rounds = Number(process.env.BENCH_ROUNDS ?? 300);
@@ -28,7 +30,8 @@ export async function benchFetch() {
     await aws.configure({ versions: ["1.2", "1.3"] });
     await coldToken(aws, holder);
     await kept(aws);
-    await cached(aws);
+    await benchRead(aws, await pythonPeer(aws, aws.pem("ec256"), 1));
+    await benchClients(aws);
   } finally {
     await holder.close();
     await aws.stop();
@@ -93,38 +96,6 @@ async function kept(aws) {
     [
       ["hand-written `node:https`, keep-alive", ms(times.node), "1", ""],
       ["refresh-session, `refresh({ force: true })`", ms(times.ours), ratio(times.ours, times.node), "≤ 0.6"],
-    ],
-  );
-}
-
-async function cached(aws) {
-  const session = new RefreshableSession(aws.pem("ec256"));
-  const { credentials } = session;
-  const held = await credentials();
-  const plain = async () => ({ ...held });
-  const perCall = async (call) => {
-    const calls = 200_000;
-    const spent = await timed(async () => {
-      for (let i = 0; i < calls; i++) await call();
-    });
-    return spent / calls;
-  };
-  const runs = { ours: [], plain: [] };
-  for (let run = 0; run < 7; run++) {
-    runs.ours.push(await perCall(credentials));
-    runs.plain.push(await perCall(plain));
-  }
-  await session.close();
-  const original = await pythonPeer(aws, aws.pem("ec256"), 1);
-  table(
-    "Cached `await credentials()`",
-    ["", "median of 7 runs", "bar"],
-    [
-      ["refresh-session", us(median(runs.ours)), "≤ 1 µs"],
-      ["an async function that copies an object", us(median(runs.plain)), ""],
-      ...(original === undefined
-        ? []
-        : [["boto3-refresh-session, `refreshable_credentials()`", us(original.cached), ""]]),
     ],
   );
 }

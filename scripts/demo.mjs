@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 
 const dir = await mkdtemp(join(tmpdir(), "refresh-session-demo-"));
 const testbed = spawn(process.argv[2], ["serve", "--dir", join(dir, "aws"), "--tokens", "--stop-with-stdin"], {
@@ -49,20 +50,19 @@ async function demonstrate(aws) {
   console.log("\n3. The same with a wrong thing name: what the log of a misconfigured gateway says");
   const wrong = await run(aws, { ...inToken, thingName: "gw-9999" });
 
-  const good = pem === 0 && hsm === 0 && wrong === 1;
-  console.log(good ? "\nThat is all: examples/iot.mjs is the program that ran." : "\nSomething went wrong, see above.");
+  console.log("\n4. Keys of 8 seconds, and from the third second on the endpoint is down for 4 of them");
+  const lasting = await outage(aws, inToken);
+
+  const good = pem === 0 && hsm === 0 && wrong === 1 && lasting === 0;
+  const end = "That is all: examples/iot.mjs and examples/outage.mjs are the programs that ran.";
+  console.log(good ? `\n${end}` : "\nSomething went wrong, see above.");
   return good ? 0 : 1;
 }
 
 /** Runs the example with these options, and adds what the endpoint saw. */
 async function run(aws, session) {
-  const options = join(dir, "options.json");
-  await writeFile(options, JSON.stringify({ session, client: { region: "eu-west-1", endpoint: aws.sts.http } }));
-  const env = { ...process.env, SOFTHSM2_CONF: aws.tokens.conf, NODE_NO_WARNINGS: "1" };
-  const child = spawn(process.execPath, ["examples/iot.mjs", options], { stdio: "inherit", env });
-  const [code] = await once(child, "exit");
-
-  const log = await (await fetch(`${aws.control}/log`)).json();
+  const [code] = await once(await example(aws, session, "iot"), "exit");
+  const log = await control(aws, "GET", "/log");
   const { tlsVersion, cipher, clientCertificate, signatureScheme } = log.findLast(
     ({ event, service }) => event === "connection" && service === "iot",
   );
@@ -70,6 +70,32 @@ async function run(aws, session) {
     `  the endpoint   saw TLS ${tlsVersion}, ${cipher}, certificate "${clientCertificate}" (${signatureScheme})`,
   );
   return code;
+}
+
+/** Runs the example that goes on calling, with an outage in its middle. */
+async function outage(aws, session) {
+  await control(aws, "PUT", "/aliases/gateway-role", { durationSeconds: 8 });
+  const child = await example(aws, session, "outage", "12");
+  const end = once(child, "exit");
+  await setTimeout(3000);
+  await control(aws, "PUT", "/faults", { mode: "status", code: 503 });
+  await setTimeout(4000);
+  await control(aws, "DELETE", "/faults");
+  const [code] = await end;
+  return code;
+}
+
+async function example(aws, session, name, ...args) {
+  const options = join(dir, "options.json");
+  await writeFile(options, JSON.stringify({ session, client: { region: "eu-west-1", endpoint: aws.sts.http } }));
+  const env = { ...process.env, SOFTHSM2_CONF: aws.tokens.conf, NODE_NO_WARNINGS: "1" };
+  return spawn(process.execPath, [`examples/${name}.mjs`, options, ...args], { stdio: "inherit", env });
+}
+
+async function control(aws, method, path, body) {
+  const reply = await fetch(aws.control + path, { method, body: JSON.stringify(body) });
+  if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
+  return reply.status === 204 ? undefined : reply.json();
 }
 
 async function ready() {
