@@ -9,12 +9,12 @@
 //! | mandatory window | 1 min, at most a tenth of the life | 1 min | 10 min |
 //! | source unreachable | full jitter from 15 s, at most a quarter of what is left | 5 to 10 min | as `gateway` |
 //! | source answers with a failure | 5 to 10 min, at most a quarter of what is left, or `Retry-After` | 5 to 10 min | as `gateway` |
-//! | refused until a person acts | valid keys are served, then as a failure | raised at once, cached 1 to 5 s | as `gateway` |
+//! | refused until a person acts | as an answer with a failure | raised at once, cached 1 to 5 s; the timer waits as after an answer with a failure | as `gateway` |
 //! | no keys left | on demand, full jitter from 1 s up to 60 s | next call tries again | as `gateway` |
 //! | after the end | error | keys are served on, where the source is known to extend them | error |
 //!
 //! `botocore` keeps botocore's windows and who waits, not its faults: keys that are valid are never withheld, and a
-//! failing source is left alone for a while.
+//! failing source is left alone for a while. In `aws` no delay outlasts keys that are not served after their end.
 
 use std::time::Duration;
 

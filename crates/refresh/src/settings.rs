@@ -88,7 +88,7 @@ impl Settings {
         let by_life = policy.advisory.iter().find(|row| life <= row.up_to).map(|row| row.window);
         let wanted = self.advisory.or(by_life).unwrap_or_default();
         // A window about as long as the life would have every read fetch.
-        let share = policy.advisory_share.part(life).min(life - life / 10);
+        let share = policy.advisory_share.part(life).min(life.saturating_sub(life / 10));
         let advisory = if wanted < share { wanted } else { share.min(life / 2) };
         let mandatory = match self.mandatory {
             Some(mandatory) => mandatory.min(life / 3).min(advisory),

@@ -21,7 +21,7 @@ pub(crate) enum Wants {
 }
 
 /// Everybody who waits, by deadline.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Waiters {
     waiting: BTreeMap<Ticket, Wants>,
     issued: u64,

@@ -14,8 +14,8 @@ use crate::waiters::Wants;
 /// What a source may ask for at most, and at least, by `Retry-After`.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(15));
 
-/// Two replies with the same keys may differ by so much in their end.
-const SAME_END: Duration = Duration::from_secs(2);
+/// Two replies with the same keys may differ by so many milliseconds in their end.
+const SAME_END: i64 = 2000;
 
 impl Machine {
     /// The source has issued keys. `wall` is the local calendar now, looked at only if neither this reply nor an
@@ -155,9 +155,13 @@ impl Machine {
     }
 }
 
+/// By what the source says itself: our estimates of one and the same end differ by half a round trip.
 fn ends_earlier(before: &Held, after: &Held) -> bool {
-    before.identity.access_key_id == after.identity.access_key_id
-        && after.ends_at().after(SAME_END) < before.ends_at()
+    let earlier = match (before.identity.expiration, after.identity.expiration) {
+        (Some(before), Some(after)) => before.millis_since(after) > SAME_END,
+        (before, after) => before.is_none() && after.is_some(),
+    };
+    before.identity.access_key_id == after.identity.access_key_id && earlier
 }
 
 fn over(end: Timestamp, date: Timestamp) -> Error {

@@ -67,12 +67,12 @@ pub use words::{Action, Demand, Event, FetchId, Outcome, Read, Status, View};
 ///   with the same error, without contact. A forced refresh goes ahead unless the source itself asked for the pause.
 /// * A failure never discards keys that are valid.
 /// * Keys that are over when they arrive, or that are the held ones with an earlier end, are a failure.
-/// * What a fetch brings after its deadline is ignored, so that nothing older replaces anything newer.
+/// * What a fetch brings after its deadline is never held, so that nothing older replaces anything newer.
 /// * Keys are served after their end only where policy and source allow it, and only after a failed attempt.
 /// * Zones hang on boot time alone. The wall clock is looked at only to judge what arrives from a source that has
 ///   never sent a date of its own.
 /// * Every caller is answered: with the outcome, at its own deadline, or at close.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Machine {
     settings: Settings,
     rng: Rng,
@@ -99,7 +99,7 @@ pub struct Machine {
     closed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Flight {
     id: FetchId,
     /// `None` once it has been abandoned.
@@ -107,7 +107,7 @@ struct Flight {
 }
 
 /// The source is left alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pause {
     /// Reads do not contact it before.
     reads_until: BootTime,
@@ -120,7 +120,7 @@ struct Pause {
 }
 
 /// A refusal that is repeated without contact.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Refusal {
     until: BootTime,
     error: Error,

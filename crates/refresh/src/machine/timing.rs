@@ -58,8 +58,7 @@ impl Machine {
         };
         let pause = self.pause.as_ref().map_or(due, |pause| pause.timer_until);
         let refusal = self.refusal.as_ref().map_or(due, |refusal| refusal.until);
-        let due = due.max(pause).max(refusal).max(self.timer_not_before);
-        Some(due).filter(|due| *due < BootTime::NEVER)
+        Some(due.max(pause).max(refusal).max(self.timer_not_before))
     }
 
     /// When the end of the keys is told.

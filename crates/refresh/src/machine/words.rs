@@ -40,7 +40,7 @@ pub enum Read {
 }
 
 /// What the driver is to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Ask the source.
     Fetch {
