@@ -1,7 +1,7 @@
 // What the documents promise, held against the code.
 
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
@@ -26,10 +26,23 @@ test("docs/errors.md lists every code with its class and whether it is retryable
     const row = /^\| `(ERR_\w+)` \| (yes|no) \|/.exec(line);
     if (row !== null) listed.push({ code: row[1], name, retryable: row[2] === "yes" });
   }
-  // The one that cannot come from the addon: it says that there is none.
-  const ofTypeScript = { code: "ERR_NATIVE_ADDON", name: "ConfigurationError", retryable: false };
+  // Those that cannot come from the addon: one says that there is none, the other that there is no session.
+  const ofTypeScript = ["ERR_NATIVE_ADDON", "ERR_NO_DEFAULT_SESSION"];
+  const all = native
+    .errorCodes()
+    .concat(ofTypeScript.map((code) => ({ code, name: "ConfigurationError", retryable: false })));
   const byCode = (a, b) => a.code.localeCompare(b.code);
-  t.deepEqual(listed.sort(byCode), [...native.errorCodes(), ofTypeScript].sort(byCode));
+  t.deepEqual(listed.sort(byCode), all.sort(byCode));
+});
+
+test("every code that src/ts makes up is in docs/errors.md", (t) => {
+  const documented = read("docs/errors.md");
+  const files = readdirSync(new URL("../src/ts", import.meta.url), { recursive: true });
+  const codes = files
+    .filter((path) => path.endsWith(".ts"))
+    .flatMap((path) => read(`src/ts/${path}`).match(/\bERR_[A-Z0-9_]+\b/g) ?? []);
+  t.true(codes.includes("ERR_NO_DEFAULT_SESSION"), "the search finds what is there");
+  for (const code of new Set(codes)) t.true(documented.includes(`| \`${code}\` |`), code);
 });
 
 test("the program of the README runs", async (t) => {

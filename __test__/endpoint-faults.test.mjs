@@ -170,8 +170,15 @@ for (const [mode, params, expected] of faults) {
         mode === "redirect" ? (params.status ?? 302) : expected[0] === "request" && (params.code ?? params.status),
       options: expected === noReply ? { timeoutMs: SHORT_MS } : {},
       mode,
+      pauseSeconds: pauseOf(params),
     });
   });
+}
+
+/** For how long a reply asks to be left alone: a second at least, and not at all by what is no time. */
+function pauseOf({ retryAfter }) {
+  if (retryAfter === undefined || retryAfter === "soon") return 0;
+  return typeof retryAfter === "number" ? retryAfter : 1;
 }
 
 // In TLS 1.3 a client is done before the server has judged its certificate, so this is how a refusal looks; in 1.2
@@ -288,9 +295,12 @@ for (const offset of [3600, -3600]) {
     await tb.configure({ clockOffsetSeconds: offset });
     const session = open(t);
     const { accessKeyId, expiration } = await session.credentials();
-    // An hour of life on a clock that is an hour off.
-    const expected = Date.now() + (3600 + offset) * 1000;
-    t.true(Math.abs(expiration.getTime() - expected) < 60_000, `${expiration}`);
+    // An hour of life on a clock that is an hour off: a client is told the end by the clock that it will look at.
+    const near = (date, expected) => t.true(Math.abs(date.getTime() - expected) < 60_000, `${date}`);
+    near(expiration, Date.now() + 3_600_000);
+    const { expiresAt, clockOffsetMs } = session.status();
+    near(expiresAt, Date.now() + (3600 + offset) * 1000);
+    t.true(Math.abs(clockOffsetMs - offset * 1000) < 5000, `${clockOffsetMs}`);
     t.is((await session.credentials()).accessKeyId, accessKeyId);
     t.is((await tb.log("request")).length, 1, "keys with an hour to live are not fetched twice");
   });
@@ -338,6 +348,50 @@ test.serial("one fetch is tried, not many: the caller decides about more", async
   t.is((await tb.log("request")).length, 1);
 });
 
+test.serial(
+  "a source that keeps failing is left alone: reads repeat the error without contact, force asks",
+  async (t) => {
+    await tb.fault("status", { code: 503 });
+    const session = open(t);
+    const started = performance.now();
+    const seen = new Set();
+    for (let n = 0; n < 50; n++) {
+      const error = await t.throwsAsync(session.credentials(), { code: "ERR_SERVICE_UNAVAILABLE" });
+      seen.add(error.requestId);
+    }
+    const requested = await tb.log("request");
+    // The first failure may be a hiccup; from the second on the shortest pause is a quarter of a second.
+    t.true(requested.length >= 2);
+    t.true(requested.length <= 2 + (performance.now() - started) / 250, `${requested.length} requests`);
+    t.deepEqual(
+      [...seen],
+      requested.map(({ requestId }) => requestId),
+      "what is repeated is the error of the last fetch",
+    );
+
+    await t.throwsAsync(session.refresh({ force: true }), { code: "ERR_SERVICE_UNAVAILABLE" });
+    t.is((await tb.log("request")).length, requested.length + 1);
+    await tb.control("DELETE", "/faults");
+    await session.refresh({ force: true });
+    t.regex((await session.credentials()).accessKeyId, /^ASIA/);
+  },
+);
+
+for (const retryAfter of [1, "Wed, 21 Oct 2015 07:28:00 GMT"]) {
+  test.serial(`Retry-After: ${retryAfter}: an eager session asks again when it is over, and not before`, async (t) => {
+    await tb.fault("status", { code: 503, retryAfter }, 1);
+    const session = open(t, { refresh: "eager" });
+    const refreshed = once(session, "refresh");
+    await t.throwsAsync(session.credentials(), { code: "ERR_SERVICE_UNAVAILABLE" });
+    const failed = performance.now();
+    const [{ accessKeyId }] = await refreshed;
+    const took = performance.now() - failed;
+    t.true(took > 950, `${took} ms`);
+    t.is((await session.credentials()).accessKeyId, accessKeyId);
+    t.is((await tb.log("request")).length, 2);
+  });
+}
+
 test.serial("all who wait for one failing fetch get its error", async (t) => {
   await tb.fault("slow-headers", { ms: 50 }, 1);
   const session = open(t, { timeoutMs: 100 });
@@ -366,12 +420,13 @@ for (const [mode, params, code] of [
 
 /**
  * The fault strikes a session without keys and one with keys; both report it alike. The latter goes on serving what it
- * holds, and both work again afterwards.
+ * holds, and both work again afterwards; where the endpoint asked to be left alone, not before.
  */
-async function endures(t, { apply, expected, statusCode, options = {}, hint, mode }) {
+async function endures(t, { apply, expected, statusCode, options = {}, hint, mode, pauseSeconds = 0 }) {
   const holding = open(t, options);
   const held = await holding.credentials();
-  const empty = open(t, options);
+  // The default, given: other settings, so another engine that behaves alike.
+  const empty = open(t, { ...options, advisoryWindowSeconds: 900 });
   await tb.control("DELETE", "/log");
   await apply();
 
@@ -387,6 +442,16 @@ async function endures(t, { apply, expected, statusCode, options = {}, hint, mod
   t.deepEqual(await holding.credentials(), held, "keys held are served");
 
   await tb.reset();
+  if (pauseSeconds > 0) {
+    // A pause of a second may be over by now; that it ends is tested with the time it takes.
+    if (pauseSeconds === 1) return;
+    const force = { force: true };
+    const calls = [empty.credentials, () => empty.refresh(), () => empty.refresh(force), () => holding.refresh(force)];
+    for (const call of calls) await fails(t, call, expected);
+    t.deepEqual(await holding.credentials(), held);
+    t.deepEqual(await tb.log("request"), [], "nobody goes against the endpoint's own wish");
+    return;
+  }
   t.regex((await empty.credentials()).accessKeyId, /^ASIA/);
   await holding.refresh({ force: true });
   t.not((await holding.credentials()).accessKeyId, held.accessKeyId);

@@ -59,7 +59,8 @@ const below = {
 
 test("every room has its floor", (t) => {
   for (const room of rooms.keys()) t.true(room in below, `${room} is on no floor: add it to the table`);
-  for (const room of ["core", "pkcs11", "tls", "iot", "session", "root", "testbed"]) t.true(rooms.has(room), room);
+  for (const room of ["core", "refresh", "pkcs11", "tls", "iot", "session", "root", "testbed"])
+    t.true(rooms.has(room), room);
 });
 
 for (const room of rooms.keys()) {
@@ -91,6 +92,9 @@ const homes = {
   hyper: ["tls"],
   "hyper-util": ["tls"],
   ring: ["core", "testbed"],
+  "arc-swap": ["session"],
+  fastrand: ["refresh"],
+  rustix: ["session"],
   napi: ["root"],
   "napi-derive": ["root"],
   "napi-build": ["root"],
@@ -109,8 +113,12 @@ for (const [library, allowed] of Object.entries(homes)) {
   });
 }
 
-test("core, pkcs11 and iot know no runtime", (t) => {
-  for (const room of ["core", "pkcs11", "iot"]) t.false(named(room, ["normal"]).includes("tokio"), room);
+test("core, refresh, pkcs11 and iot know no runtime", (t) => {
+  for (const room of ["core", "refresh", "pkcs11", "iot"]) t.false(named(room, ["normal"]).includes("tokio"), room);
+});
+
+test("the refresh machine stands on core and random numbers alone", (t) => {
+  t.deepEqual(named("refresh", ["normal", "build"]).sort(), ["fastrand", `${PREFIX}core`]);
 });
 
 /** Ids of everything the addon is made of: normal dependencies, transitively. */
@@ -218,8 +226,24 @@ test("every room takes the workspace's lints", (t) => {
     t.regex(readFileSync(path, "utf8"), /^\[lints\]\nworkspace = true$/m, room);
 });
 
+/** What reads a clock, sleeps, waits or shares: the machine is told the time and decides; its driver does the rest. */
+const notInTheMachine =
+  /\b(Instant|SystemTime|UNIX_EPOCH|SystemClock|Clock|thread|sleep|Mutex|RwLock|Condvar|Atomic\w+|OnceLock|LazyLock|async|await|Future|env|fs|net|process)\b/;
+
+test("the refresh machine names no clock, no lock, no thread and no I/O", (t) => {
+  const files = filesIn("crates/refresh/src", /\.rs$/);
+  t.true(files.length >= 10);
+  for (const path of files) {
+    const found = code(read(path))
+      .split("\n")
+      .filter((line) => notInTheMachine.test(line));
+    t.deepEqual(found, [], path);
+  }
+  t.regex(code(read("crates/session/src/engine/mod.rs")), notInTheMachine, "the search finds what is there");
+});
+
 test("no room but pkcs11 and session names a PKCS#11 type in its code", (t) => {
-  for (const room of ["core", "tls", "iot"]) {
+  for (const room of ["core", "refresh", "tls", "iot"]) {
     for (const path of filesIn(join("crates", room, "src"), /\.rs$/)) {
       t.notRegex(code(read(path)), /\bcryptoki\b|refresh_session_pkcs11/, path);
     }
@@ -254,13 +278,15 @@ test("src/ts imports nothing but Node and itself", (t) => {
   }
 });
 
-test("options, errors and types import neither the engine nor the addon", (t) => {
-  const low = typescript.filter((path) => /^src\/ts\/(options\/.*|errors|types)\.ts$/.test(path));
-  t.true(low.length >= 4);
+test("options, clients, callbacks, errors and types import neither the engine nor the addon", (t) => {
+  const low = typescript.filter((path) =>
+    /^src\/ts\/(options\/.*|client\/.*|custom\/.*|errors|events|types|presented|reporting)\.ts$/.test(path),
+  );
+  t.true(low.length >= 20);
   for (const path of low) {
     t.deepEqual(
       imports(path).filter((specifier) =>
-        /\/(native|engine|RefreshableSession|fromIot|provider|index)$/.test(specifier),
+        /\/(native|engine|RefreshableSession|refreshable|fromCustom|fromIot|provider|index)$/.test(specifier),
       ),
       [],
       path,

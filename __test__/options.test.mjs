@@ -11,6 +11,7 @@ import { fromIot, RefreshableSession } from "refresh-session";
 import { kinds, names, CANARY_PIN as PIN, ranges, typos, wrongTypes } from "./support/bad-options.mjs";
 import { around, bed, devices, file, hsm, PASSPHRASE, pem, read, secrets } from "./support/options-bed.mjs";
 import { entrances, refuses, whilePolluted, withOption } from "./support/refusals.mjs";
+import { unshared } from "./support/sessions.mjs";
 import { moduleIsLoaded, untouched } from "./support/untouched.mjs";
 
 test.after.always(() => bed.stop());
@@ -198,6 +199,15 @@ test.serial("options on Object.prototype have no effect", (t) => {
     userPin: 42,
     tokenSerial: 42,
     signTimeoutMs: "long",
+    refresh: "soon",
+    deferRefresh: "no",
+    refreshPolicy: "boto",
+    mandatoryWindowSeconds: 43_200,
+    startupJitterSeconds: -1,
+    accountId: "yes",
+    region: "evil.com/",
+    clientCache: "large",
+    customCredentials: "none",
     zzz: true,
   };
   for (const [name, value] of Object.entries(polluting)) {
@@ -290,12 +300,14 @@ test.serial("none of all this touched the network or the token", (t) => untouche
 // --------------------------------------------------------------------------------------- later changes of options
 
 test.serial("what the caller changes later has no effect", async (t) => {
-  const options = pem({
-    certificate: readFileSync(devices.ec256.certificate),
-    privateKey: readFileSync(devices.ec256.privateKeyEncrypted),
-    privateKeyPassphrase: Buffer.from(bed.passphrase),
-    ca: readFileSync(bed.pki.serverCa),
-  });
+  const options = unshared(
+    pem({
+      certificate: readFileSync(devices.ec256.certificate),
+      privateKey: readFileSync(devices.ec256.privateKeyEncrypted),
+      privateKeyPassphrase: Buffer.from(bed.passphrase),
+      ca: readFileSync(bed.pki.serverCa),
+    }),
+  );
   const session = new RefreshableSession(options);
   for (const [name, value] of Object.entries(options)) {
     if (value instanceof Uint8Array) value.fill(0);
@@ -308,7 +320,7 @@ test.serial("what the caller changes later has no effect", async (t) => {
 test.serial("what the caller changes later in the token's options has no effect", async (t) => {
   const { gw } = bed.tokens.tokens;
   const pkcs11 = { ...hsm().pkcs11, privateKeyId: Buffer.from(gw.keys.ec256.id, "hex"), userPin: Buffer.from(gw.pin) };
-  const session = new RefreshableSession(hsm({ pkcs11 }));
+  const session = new RefreshableSession(unshared(hsm({ pkcs11 })));
   for (const [name, value] of Object.entries(pkcs11)) {
     if (value instanceof Uint8Array) value.fill(0xff);
     pkcs11[name] = "changed";
@@ -326,7 +338,7 @@ test.serial("files are read in the constructor, once", async (t) => {
       ca: bed.pki.serverCa,
     }).map(([name, path]) => [name, file(`${name}-copy.pem`, read(path))]),
   );
-  const session = new RefreshableSession(pem(copies));
+  const session = new RefreshableSession(unshared(pem(copies)));
   for (const path of Object.values(copies)) writeFileSync(path, "gone");
   await t.notThrowsAsync(session.credentials());
   await session.close();

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import test from "ava";
 import { Sessions, spyOn } from "./children/run.mjs";
+import { unshared } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 const SHORT_MS = 400;
@@ -20,14 +21,19 @@ test.after.always(() => tb?.stop());
 
 let processes = 0;
 
-/** A process with the spy between it and the token; `open` gives a session on it. */
+/** A process with the spy between it and the token; `open` gives a session on it, which shares its engine if told. */
 function begin(t) {
   const spy = spyOn(tb.tokens.module, join(tb.dir, `spy-${++processes}.log`));
   const child = new Sessions({ env: spy.env });
   t.teardown(() => child.end());
-  const open = async (name, pkcs11 = {}, { callback, thread, key = "ec256", ...options } = {}) => {
+  const open = async (name, pkcs11 = {}, { callback, thread, shared = false, key = "ec256", ...options } = {}) => {
     const given = tb.hsm(key, options, { library: spy.library, userPin: undefined, ...pkcs11 });
-    const { error } = await child.call("open", { name, thread, options: given, pin: callback });
+    const { error } = await child.call("open", {
+      name,
+      thread,
+      options: shared ? given : unshared(given),
+      pin: callback,
+    });
     t.is(error, undefined);
     return {
       credentials: () => child.call("credentials", { name, thread }),
@@ -179,7 +185,8 @@ test.serial("a wrong PIN is sent once, whoever tries how often: 10 attempts, 2 w
   t.false(error.message.includes(userPin));
 
   const codes = [];
-  for (let n = 0; n < 3; n++) codes.push((await first.credentials()).error?.code);
+  // By force, since a read would soon be answered with the last error.
+  for (let n = 0; n < 3; n++) codes.push((await first.refresh()).error?.code);
   for (const thread of [undefined, "one", "two"]) {
     // Another key is behind the same PIN.
     const session = await open(`again-${thread}`, { userPin }, { thread, key: thread === "two" ? "rsa2048" : "ec256" });
@@ -197,6 +204,44 @@ test.serial("ten sessions with a wrong PIN at the same moment: it is still sent 
   const codes = (await Promise.all(sessions.map((session) => session.credentials()))).map(({ error }) => error?.code);
   t.deepEqual(codes.sort(), ["ERR_PKCS11_PIN_INCORRECT", ...Array(9).fill("ERR_PKCS11_PIN_NOT_RETRIED")]);
   t.is(spy.count("C_Login"), 1);
+});
+
+test.serial(
+  "ten sessions with one wrong PIN on one source, in two threads: one attempt, whose error all get",
+  async (t) => {
+    const { spy, open } = begin(t);
+    const sessions = [];
+    for (let n = 0; n < 10; n++)
+      sessions.push(await open(`s${n}`, { userPin: "9999" }, { thread: n % 2 ? "one" : undefined, shared: true }));
+    const codes = (await Promise.all(sessions.map((session) => session.credentials()))).map(({ error }) => error?.code);
+    for (const code of codes) t.regex(code, /^ERR_PKCS11_PIN_(INCORRECT|NOT_RETRIED)$/);
+    t.is(spy.count("C_Login"), 1);
+
+    // Whoever brings another PIN is another source, whatever the first one was told.
+    const right = await open("right", { userPin: pin }, { shared: true });
+    t.regex((await right.credentials()).value, /^ASIA/);
+  },
+);
+
+test.serial("keys that another session holds are for nobody with another PIN, or none", async (t) => {
+  const { open } = begin(t);
+  const good = await open("good", { userPin: pin }, { shared: true });
+  const { value } = await good.credentials();
+  for (const thread of [undefined, "one"]) {
+    const same = await open(`same-${thread}`, { userPin: pin }, { thread, shared: true });
+    t.is((await same.credentials()).value, value, "the same source: its keys are shared");
+    for (const [userPin, code] of [
+      ["9999", "ERR_PKCS11_PIN_MISMATCH"],
+      [`${pin} `, "ERR_PKCS11_PIN_MISMATCH"],
+      ["", "ERR_PKCS11_PIN_MISMATCH"],
+      [undefined, "ERR_PKCS11_PIN_REQUIRED"],
+    ]) {
+      const other = await open(`other-${thread}-${userPin}`, { userPin }, { thread, shared: true });
+      t.is((await other.credentials()).error?.code, code);
+    }
+    const asking = { callback: { kind: "async", value: "9999" }, thread, shared: true };
+    t.is((await (await open(`asking-${thread}`, {}, asking)).credentials()).error?.code, "ERR_PKCS11_PIN_MISMATCH");
+  }
 });
 
 test.serial("after a wrong PIN the right one gets its try, and the wrong one stays refused", async (t) => {

@@ -113,7 +113,14 @@ test.serial("no secret in any error, log, warning or inspected object, nor in th
       name,
     );
   }
-  for (const code of ["ERR_BAD_PRIVATE_KEY", "ERR_PASSPHRASE", "ERR_BAD_REPLY", "ERR_EXPIRED_REPLY"]) {
+  for (const code of [
+    "ERR_BAD_PRIVATE_KEY",
+    "ERR_PASSPHRASE",
+    "ERR_BAD_REPLY",
+    "ERR_EXPIRED_REPLY",
+    "ERR_BAD_CREDENTIALS",
+    "ERR_CALLBACK_FAILED",
+  ]) {
     t.true(
       classes.some((shown) => shown.endsWith(code)),
       code,
@@ -124,6 +131,14 @@ test.serial("no secret in any error, log, warning or inspected object, nor in th
     /log warn: .*WARN_PKCS11_PIN_IN_URI/s,
     /RefreshSessionWarning/,
     /redacted/,
+    /event refresh: \{\s+accessKeyId: 'ASIA/,
+    /event refreshError: .*ERR_BAD_REPLY/s,
+    /event warning: .*WARN_PEER_NOT_VERIFIED/s,
+    /event close: /,
+    /status: .*zone: 'fresh'/s,
+    /status after status: .*lastError: /s,
+    /client: STSClient/,
+    /cache: ClientCache/,
   ]) {
     t.regex(output, part);
   }

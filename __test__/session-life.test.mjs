@@ -2,6 +2,7 @@
 //
 // Serial: the endpoint's faults and its log are common to all.
 
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import test from "ava";
@@ -9,7 +10,7 @@ import * as surface from "refresh-session";
 import { ClosedError, fromIot, RefreshableSession } from "refresh-session";
 import ts from "typescript";
 import { bodyOf, showsNone } from "./support/refusals.mjs";
-import { awaited, recorder, secretsOf, sessionFor } from "./support/sessions.mjs";
+import { awaited, recorder, secretsOf, sessionFor, unshared } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 const bed = await startTestbed();
@@ -33,8 +34,13 @@ for (const [label, clockOffsetSeconds] of [
     await bed.configure({ clockOffsetSeconds });
     const session = sessionFor(t, bed.pem());
     const { accessKeyId, expiration } = await session.credentials();
-    const seconds = expiration.getTime() / 1000 - clockOffsetSeconds - Date.now() / 1000;
+    // By the clock of the device, which is what SDK clients compare it with.
+    const seconds = (expiration.getTime() - Date.now()) / 1000;
     t.true(seconds > 3500 && seconds <= 3600, `${seconds}`);
+    const { zone, expiresAt, clockOffsetMs } = session.status();
+    t.is(zone, "fresh");
+    t.true(Math.abs(expiresAt.getTime() / 1000 - clockOffsetSeconds - Date.now() / 1000 - seconds) < 5, `${expiresAt}`);
+    t.true(Math.abs(clockOffsetMs / 1000 - clockOffsetSeconds) < 5, `${clockOffsetMs}`);
     for (let i = 0; i < 10; i++) t.is((await session.credentials()).accessKeyId, accessKeyId);
     await session.refresh();
     t.is(await requests(), 1);
@@ -48,7 +54,7 @@ for (const clockOffsetSeconds of [0, 86_400, -86_400]) {
       await bed.configure({ clockOffsetSeconds });
       const session = sessionFor(t, bed.pem("ec256", { roleAlias: "short-role" }));
       const { accessKeyId, expiration } = await session.credentials();
-      const seconds = expiration.getTime() / 1000 - clockOffsetSeconds - Date.now() / 1000;
+      const seconds = (expiration.getTime() - Date.now()) / 1000;
       t.true(seconds > 0 && seconds <= 6, `${seconds}`);
       for (let i = 0; i < 100; i++) t.is((await session.credentials()).accessKeyId, accessKeyId);
       t.is(await requests(), 1);
@@ -168,10 +174,61 @@ test.serial("close answers those who wait for a fetch", async (t) => {
 });
 
 test.serial("close leaves other sessions alone", async (t) => {
-  const [one, other] = [new RefreshableSession(bed.pem()), sessionFor(t, bed.pem())];
+  const [one, other] = [new RefreshableSession(bed.pem()), sessionFor(t, unshared(bed.pem()))];
   await Promise.all([one.credentials(), other.credentials()]);
   await one.close();
   await t.notThrowsAsync(other.refresh({ force: true }));
+});
+
+test.serial("close leaves other sessions on the same source alone: keys, connection and those who wait", async (t) => {
+  const [one, other] = [new RefreshableSession(bed.pem()), sessionFor(t, bed.pem())];
+  const held = await other.credentials();
+  t.is((await one.credentials()).accessKeyId, held.accessKeyId);
+  t.is(await requests(), 1, "one fetch for both");
+  await bed.fault("slow-headers", { ms: 100 }, 1);
+  const outcomes = Promise.allSettled([one.refresh({ force: true }), other.refresh({ force: true })]);
+  await awaited(bed, "request", 2);
+  await one.close();
+  const [ofOne, ofOther] = await outcomes;
+  t.is(ofOne.reason?.code, "ERR_CLOSED");
+  t.is(ofOther.status, "fulfilled");
+  await t.throwsAsync(one.credentials(), { code: "ERR_CLOSED" });
+  t.not((await other.credentials()).accessKeyId, held.accessKeyId);
+  t.is(await requests(), 2);
+  t.is((await bed.log("connection")).length, 1);
+});
+
+test.serial("sessions on the same source have each their own events, log and warnings", async (t) => {
+  const heard = { one: [], other: [] };
+  const opened = Object.keys(heard).map((name) => {
+    const logger = recorder();
+    const onWarning = ({ code }) => heard[name].push(code);
+    const session = sessionFor(t, bed.pem("ec256", { logger, onWarning, verifyPeer: false }));
+    session.on("refresh", ({ accessKeyId }) => heard[name].push(accessKeyId));
+    return { session, logger };
+  });
+  const [one, other] = opened.map(({ session }) => session);
+  const refreshed = Promise.all([once(one, "refresh"), once(other, "refresh")]);
+  const { accessKeyId } = await one.credentials();
+  await refreshed;
+  t.deepEqual(heard, {
+    one: ["WARN_PEER_NOT_VERIFIED", accessKeyId],
+    other: ["WARN_PEER_NOT_VERIFIED", accessKeyId],
+  });
+  for (const { logger } of opened) t.is(logger.lines.filter(({ text }) => text.includes(accessKeyId)).length, 1);
+  await one.close();
+  const again = once(other, "refresh");
+  await other.refresh({ force: true });
+  await again;
+  t.is(heard.one.length, 2, "a closed session hears nothing more");
+});
+
+test.serial("a session after the last one on its source was closed starts anew", async (t) => {
+  const before = new RefreshableSession(bed.pem());
+  const { accessKeyId } = await before.credentials();
+  await before.close();
+  t.not((await sessionFor(t, bed.pem()).credentials()).accessKeyId, accessKeyId);
+  t.is(await requests(), 2);
 });
 
 test.serial("close ends the connection", async (t) => {
@@ -210,8 +267,10 @@ test.serial("session and provider show no secret, however they are looked at", a
     "a cloned session": structuredClone(session),
     provider: session.credentials,
     "a spread provider": { ...session.credentials },
-    "the provider of fromIot": fromIot((({ method: _, ...options }) => options)(bed.pem())),
-    "all own properties": Reflect.ownKeys(session).map((key) => session[key]),
+    "the provider of fromIot": fromIot((({ method: _, ...options }) => options)(unshared(bed.pem()))),
+    "all own properties": Object.fromEntries(Reflect.ownKeys(session).map((key) => [key, session[key]])),
+    "its status": session.status(),
+    "its cache": session.cache,
   })) {
     showsNone(t, value, secrets, label);
     t.false(inspect(value, { customInspect: false, showHidden: true, depth: 9 }).includes(secrets[0]), label);

@@ -2,12 +2,13 @@
 //
 // Serial: the endpoint's faults and its log are common to all.
 
-import { readFileSync } from "node:fs";
+import { EventEmitter } from "node:events";
+import { inspect } from "node:util";
 import test from "ava";
 import * as surface from "refresh-session";
 import { fromIot, RefreshableSession, RefreshError } from "refresh-session";
-import { bodyOf, whilePolluted } from "./support/refusals.mjs";
-import { awaited, callerIdentity, sessionFor } from "./support/sessions.mjs";
+import { whilePolluted } from "./support/refusals.mjs";
+import { awaited, callerIdentity, sessionFor, unshared } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 const bed = await startTestbed();
@@ -16,7 +17,8 @@ test.beforeEach(() => bed.reset());
 
 const exported = { ...surface };
 
-const _keyLines = bodyOf(readFileSync(bed.pki.devices.ec256.privateKey, "utf8")).lines;
+/** What a callback may give. */
+const keys = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "canarySECRET-of-this-test" };
 
 const requests = async () => (await bed.log("request")).length;
 
@@ -34,7 +36,12 @@ test.serial("the package exports these names and no others", (t) => {
     "RefreshableSession",
     "RequestError",
     "ValidationError",
+    "client",
+    "fromCustom",
     "fromIot",
+    "getDefaultSession",
+    "refreshable",
+    "setDefaultSession",
   ]);
 });
 
@@ -60,21 +67,47 @@ test.serial("every error class is a RefreshError with its own name", (t) => {
 
 test.serial("availableMethods names the methods of this build and cannot be changed", (t) => {
   const methods = RefreshableSession.availableMethods();
-  t.deepEqual(methods, ["iot"]);
+  t.deepEqual(methods, ["iot", "custom"]);
   t.true(Object.isFrozen(methods));
   t.throws(() => methods.push("sts"), { instanceOf: TypeError });
-  t.deepEqual(RefreshableSession.availableMethods(), ["iot"]);
+  t.deepEqual(RefreshableSession.availableMethods(), ["iot", "custom"]);
 });
 
 test.serial("a session tells its method", (t) => {
   t.is(sessionFor(t, bed.pem()).method, "iot");
+  t.is(sessionFor(t, { method: "custom", customCredentials: () => keys }).method, "custom");
+});
+
+test.serial("a session has these members and no others", (t) => {
+  const { prototype } = RefreshableSession;
+  const symbols = [Symbol.asyncDispose, inspect.custom];
+  t.deepEqual(new Set(Object.getOwnPropertySymbols(prototype)), new Set(symbols));
+  t.deepEqual(Object.getOwnPropertyNames(prototype).sort(), [
+    "cache",
+    "client",
+    "close",
+    "constructor",
+    "credentials",
+    "invalidate",
+    "method",
+    "ready",
+    "refresh",
+    "refreshableCredentials",
+    "status",
+    "toJSON",
+  ]);
+  const session = sessionFor(t, bed.pem());
+  t.true(session instanceof EventEmitter);
+  for (const name of ["cache", "credentials", "method"]) {
+    t.throws(() => Object.assign(session, { [name]: undefined }), { instanceOf: TypeError }, name);
+  }
 });
 
 // --------------------------------------------------------------------------------------------------------- provider
 
 const providers = {
   "session.credentials": (t, options = bed.pem()) => sessionFor(t, options).credentials,
-  fromIot: (_t, { method: _, ...options } = bed.pem()) => fromIot(options),
+  fromIot: (_t, { method: _, ...options } = bed.pem()) => fromIot(unshared(options)),
 };
 
 for (const [name, providerFor] of Object.entries(providers)) {
@@ -194,6 +227,60 @@ test.serial("refreshableCredentials has the shape of boto3-refresh-session", asy
   t.regex(keys.expiryTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   t.not(await session.refreshableCredentials(), keys);
   t.is(await requests(), 1);
+});
+
+// ----------------------------------------------------------------------------------------------------------- status
+
+test.serial("status has these fields, and what is done to it has no effect", async (t) => {
+  const session = sessionFor(t, bed.pem());
+  const { expiration } = await session.credentials();
+  const status = session.status();
+  t.deepEqual(Object.keys(status).sort(), [
+    "certificateExpiry",
+    "clockOffsetMs",
+    "expiresAt",
+    "failures",
+    "fetches",
+    "lastError",
+    "refreshAt",
+    "zone",
+  ]);
+  t.deepEqual(status.expiresAt, expiration);
+  const ahead = (expiration - status.refreshAt) / 1000;
+  t.true(ahead > 55 && ahead <= 905, `to be renewed ${ahead} s before the end`);
+  status.expiresAt.setTime(0);
+  t.deepEqual(session.status().expiresAt, expiration);
+});
+
+// ------------------------------------------------------------------------------------------------------- one source
+
+test.serial("sessions and providers on the same source are one fetch; another option is another source", async (t) => {
+  const { method: _, ...options } = unshared(bed.pem());
+  const provider = fromIot(options);
+  const sessions = [1, 2].map(() => sessionFor(t, { method: "iot", ...options }));
+  const reads = [provider(), ...sessions.map((session) => session.credentials())];
+  const ids = (await Promise.all(reads)).map(({ accessKeyId }) => accessKeyId);
+  t.is(new Set(ids).size, 1);
+  t.is(await requests(), 1);
+
+  const others = [
+    { advisoryWindowSeconds: 100 },
+    { refreshPolicy: "aws" },
+    { timeoutMs: 9_999 },
+    { serverName: "localhost" },
+  ];
+  for (const other of others) {
+    const { accessKeyId } = await sessionFor(t, { method: "iot", ...options, ...other }).credentials();
+    t.false(ids.includes(accessKeyId), JSON.stringify(other));
+    ids.push(accessKeyId);
+  }
+  // What only says who is told, or what is handed on, makes no difference to the source.
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  for (const same of [{ region: "eu-west-1" }, { clientCache: false }, { logger }, { deferRefresh: true }]) {
+    const { accessKeyId } = await sessionFor(t, { method: "iot", ...options, ...same }).credentials();
+    t.is(accessKeyId, ids[0], Object.keys(same)[0]);
+  }
+  t.is(await requests(), 1 + others.length);
 });
 
 // ---------------------------------------------------------------------------------------------------------- refresh

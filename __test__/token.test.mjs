@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import test from "ava";
 import { ConfigurationError, Pkcs11Error, RefreshableSession, ValidationError } from "../dist/index.mjs";
 import { Sessions, spyOn } from "./children/run.mjs";
+import { unshared } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 let tb;
@@ -37,7 +38,7 @@ for (const [key, schemes] of keys) {
 }
 
 test.serial("ten sessions with different keys of one token, all at once", async (t) => {
-  const sessions = Array.from({ length: 10 }, (_, n) => open(t, tb.hsm(keys[n % keys.length][0])));
+  const sessions = Array.from({ length: 10 }, (_, n) => open(t, unshared(tb.hsm(keys[n % keys.length][0]))));
   const issued = await Promise.all(sessions.map((session) => session.credentials()));
   t.is(new Set(issued.map(({ accessKeyId }) => accessKeyId)).size, 10);
   const certificates = (await tb.log("connection")).map(({ clientCertificate }) => clientCertificate);
@@ -130,8 +131,9 @@ test.serial("a URI with pin-source reads the PIN from the file, without the newl
   for (const source of [file, `file:${file}`]) {
     const options = tb.hsm("ec256", { onWarning: ({ code }) => t.fail(code) });
     options.pkcs11 = `pkcs11:token=gw;id=%01?module-path=${tb.tokens.module}&pin-source=${source}`;
-    t.regex((await open(t, options).credentials()).accessKeyId, /^ASIA/);
+    t.regex((await open(t, unshared(options)).credentials()).accessKeyId, /^ASIA/);
   }
+  t.is((await tb.log("connection")).length, 2);
 });
 
 test.serial("a pin-source that is not there: ERR_FILE_UNREADABLE, until it is", async (t) => {

@@ -3,7 +3,9 @@
 
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
+import { STSClient as Client } from "@aws-sdk/client-sts";
 import { fromIot, RefreshableSession } from "../../dist/index.mjs";
+import { unshared } from "../support/sessions.mjs";
 
 const { pem, encrypted, passphrase, hsm, uri, closedPort, leak } = JSON.parse(process.argv[2]);
 const keyText = readFileSync(pem.privateKey, "utf8");
@@ -43,7 +45,15 @@ async function arranged(scene) {
   await new Promise((resolve) => process.once("message", resolve));
 }
 
-const open = (options, extra = {}) => new RefreshableSession({ ...options, logger, ...extra });
+/** Each on a source of its own, so that none is served with another one's keys. */
+const open = (options, extra = {}) => listened(new RefreshableSession({ ...unshared(options), logger, ...extra }));
+
+function listened(session) {
+  for (const name of ["refresh", "refreshError", "expired", "warning", "close"]) {
+    session.on(name, (content) => show(`event ${name}`, content));
+  }
+  return session;
+}
 
 // Options with secrets in the wrong place or shape.
 const broken = keyText.replace(/\n(?=-----END)/, "=\n").replace("\nMI", "\nXX");
@@ -81,18 +91,21 @@ const good = [
   open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: async () => pin } }),
   open({ ...hsm, pkcs11: uri }),
   // Warnings go to the process.
-  new RefreshableSession({ ...hsm, pkcs11: uri }),
-  new RefreshableSession({ ...pem, verifyPeer: false }),
+  listened(new RefreshableSession({ ...hsm, pkcs11: uri })),
+  listened(new RefreshableSession({ ...pem, verifyPeer: false })),
 ];
 for (const session of good) {
   show("credentials", await session.credentials());
   show("credentials of the seed's shape", await session.refreshableCredentials());
   show("provider", session.credentials);
   show("session", session);
+  show("status", session.status());
+  show("client", session.client(Client, { region: "eu-west-1" }));
+  show("cache", session.cache);
   console.log(JSON.stringify(session), JSON.stringify({ ...session }), JSON.stringify(session.credentials));
 }
 const { method, ...factory } = hsm;
-const provider = fromIot({ ...factory, logger });
+const provider = fromIot(unshared({ ...factory, logger }));
 show("credentials", await provider());
 show("provider", provider);
 
@@ -101,8 +114,31 @@ for (const scene of ["truncated-json", "missing-field", "wrong-type-field", "dup
   await arranged(scene);
   await failing(scene, () => good[0].refresh({ force: true }));
   await failing(scene, () => open(hsm).credentials());
+  show(`status after ${scene}`, good[0].status());
 }
 await arranged("none");
+
+// What a callback gives, and what is wrong with it.
+const issued = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "canarySECRETcustom", sessionToken: "canaryTOKENcustom" };
+const custom = (customCredentials) => listened(new RefreshableSession({ method: "custom", customCredentials, logger }));
+for (const wrong of [
+  issued.secretAccessKey,
+  { ...issued, accessKeyId: undefined },
+  { ...issued, secretAccessKey: [issued.secretAccessKey] },
+  { ...issued, sessionToken: `${issued.sessionToken}\n` },
+  { ...issued, expiration: issued.sessionToken },
+  { access_key: issued.accessKeyId, secret_key: issued.secretAccessKey, token: issued.sessionToken },
+]) {
+  await failing("custom", () => custom(() => wrong).credentials());
+}
+await failing("thrown", () => custom(() => Promise.reject(new TypeError("mine", { cause: "mine too" }))).credentials());
+// Its message may hold anything: only who asks for the cause gets it.
+const customCredentials = () => Promise.reject(new Error(issued.secretAccessKey));
+const telling = new RefreshableSession({ method: "custom", customCredentials, logger });
+const { message, stack, hint } = await telling.credentials().catch((error) => error);
+console.log(message, stack, hint, JSON.stringify(telling.status()));
+good.push(custom(() => issued));
+show("custom credentials", await good.at(-1).credentials());
 await failing("connection", () => open({ ...pem, endpoint: `localhost:${closedPort}` }).credentials());
 await failing("wrong PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: `${pin}x` } }).credentials());
 await failing("no PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: undefined } }).credentials());

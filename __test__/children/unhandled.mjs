@@ -1,6 +1,7 @@
 // Everything that fails here is caught by the caller. With `leak`, one thing is not: the check must notice.
 
 import { fromIot, RefreshableSession } from "../../dist/index.mjs";
+import { unshared } from "../support/sessions.mjs";
 
 const { failing, hsm, short, leak } = JSON.parse(process.argv[2]);
 const codes = [];
@@ -10,7 +11,7 @@ const session = new RefreshableSession(failing);
 await session.credentials().catch(caught);
 await session.refreshableCredentials().catch(caught);
 await session.refresh({ force: true }).catch(caught);
-await fromIot((({ method, ...rest }) => rest)(failing))().catch(caught);
+await fromIot(unshared((({ method, ...rest }) => rest)(failing)))().catch(caught);
 await Promise.allSettled([session.credentials(), session.credentials()]);
 
 // Aborted by the caller; the fetch goes on, and fails without anybody waiting for it.

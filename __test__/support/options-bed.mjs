@@ -18,8 +18,11 @@ export const keyBody = bodyOf(keyPem);
 export const PASSPHRASE = "canary-passphrase-of-this-test";
 export const secrets = [...keyBody.lines, PIN, PASSPHRASE, bed.passphrase, bed.tokens.tokens.gw.pin];
 
+/** What an option needs beside it. */
+const beside = { mandatoryWindowSeconds: { advisoryWindowSeconds: 43_200 } };
+
 /** Where an option belongs: only one kind of session takes it. */
-export const around = (param) => (param.startsWith("pkcs11") ? hsm() : pem());
+export const around = (param) => (param.startsWith("pkcs11") ? hsm() : pem(beside[param]));
 
 /** Junk files, made once. */
 export const file = (name, content) => {

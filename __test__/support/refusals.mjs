@@ -1,12 +1,24 @@
 // What every refused option has in common, and how to look for secrets in what is shown.
 
 import { inspect } from "node:util";
-import { fromIot, RefreshableSession, RefreshError } from "refresh-session";
+import { fromCustom, fromIot, RefreshableSession, RefreshError, refreshable } from "refresh-session";
 
 /** The two ways options come in; both must answer alike. */
 export const entrances = {
   "new RefreshableSession": (options) => new RefreshableSession(options),
   fromIot: ({ method: _, ...options }) => fromIot(options),
+};
+
+const uncalled = async () => {
+  throw new Error("a callback was called");
+};
+
+/** The ways in of what every source takes, where it is a function. */
+export const callbackEntrances = {
+  "new RefreshableSession": (options) =>
+    new RefreshableSession({ method: "custom", customCredentials: uncalled, ...options }),
+  fromCustom: (options) => fromCustom(uncalled, options),
+  refreshable: (options) => refreshable(uncalled, options),
 };
 
 /** Everything a person or a log could get to see of `value`. */
@@ -26,16 +38,17 @@ export function showsNone(t, value, secrets, label) {
   }
 }
 
-/** Both entrances refuse `options` at once with this error; gives the last one. */
+/** Every entrance refuses `options` at once with this error; gives the last one. */
 export function refuses(
   t,
   options,
   { name = "ValidationError", code = "ERR_INVALID_OPTION", param, says },
   label,
   secrets,
+  ways = entrances,
 ) {
   let error;
-  for (const [entrance, open] of Object.entries(entrances)) {
+  for (const [entrance, open] of Object.entries(ways)) {
     const where = `${entrance}: ${label}`;
     error = thrownBy(() => open(options));
     t.truthy(error, `${where} was accepted`);

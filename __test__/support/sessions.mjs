@@ -13,6 +13,16 @@ export function sessionFor(t, options) {
   return session;
 }
 
+let alone = 0;
+
+/**
+ * The same options for an engine of its own. Sessions on the same source share one until the last of them is closed,
+ * and a provider cannot be closed. The limit that makes the difference is never the one that ends a fetch.
+ */
+export function unshared(options) {
+  return { ...options, connectTimeoutMs: 600_000 - alone++ };
+}
+
 /** What STS says the caller is, signed by the real SDK with these credentials. */
 export async function callerIdentity(bed, config) {
   const client = new STSClient({ region: "eu-west-1", endpoint: bed.sts.http, ...config });

@@ -52,7 +52,9 @@ export async function read(): Promise<void> {
 // ---------------------------------------------------------------------------------------------------------- session
 
 holds<Same<keyof TemporaryCredentials, "accessKey" | "secretKey" | "token" | "expiryTime">>();
-holds<Same<TemporaryCredentials[keyof TemporaryCredentials], string>>();
+holds<Same<TemporaryCredentials["accessKey" | "secretKey"], string>>();
+// Long-term keys have neither.
+holds<Same<TemporaryCredentials["token" | "expiryTime"], string | undefined>>();
 
 holds<Same<ReturnType<typeof RefreshableSession.availableMethods>, readonly Method[]>>();
 holds<Same<typeof session.method, Method>>();

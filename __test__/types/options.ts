@@ -2,6 +2,7 @@
 
 import {
   type CommonOptions,
+  type CustomOptions,
   fromIot,
   type IotOptions,
   type Method,
@@ -31,6 +32,11 @@ fromIot({
 });
 fromIot({ ...named, ...key, thingName: "gw", durationSeconds: 900, ca: "system", verifyPeer: true, serverName: "b" });
 fromIot({ ...named, ...key, timeoutMs: 1, connectTimeoutMs: 1, advisoryWindowSeconds: 1, logger: console });
+fromIot({ ...named, ...key, refresh: "eager", refreshPolicy: "botocore", startupJitterSeconds: 0.5 });
+fromIot({ ...named, ...key, deferRefresh: false, mandatoryWindowSeconds: 1, region: "eu-west-1", accountId: true });
+new RefreshableSession({ method: "iot", ...named, ...key, clientCache: false });
+new RefreshableSession({ method: "iot", ...named, ...key, clientCache: {} });
+new RefreshableSession({ method: "iot", ...named, ...key, clientCache: { policy: "lfu", maxSize: 1 } });
 fromIot({
   ...named,
   ...key,
@@ -51,8 +57,9 @@ fromIot(asVariable);
 new RefreshableSession({ method: "iot", ...asVariable } satisfies SessionOptions);
 new RefreshableSession(Object.freeze({ method: "iot" as const, ...asVariable }));
 
-holds<Same<Method, "iot">>();
+holds<Same<Method, "iot" | "custom">>();
 holds<IotOptions extends CommonOptions ? true : false>();
+holds<CustomOptions extends CommonOptions ? true : false>();
 holds<Same<IotOptions["pkcs11"], Pkcs11Options | string | undefined>>();
 holds<Same<keyof SessionWarning, "code" | "message">>();
 holds<Same<keyof RefreshOptions, "force" | "signal">>();
@@ -115,3 +122,27 @@ fromIot({ ...named, pkcs11: { ...token, slotId: "0" } });
 fromIot({ ...named, pkcs11: { ...token, privateKeyId: 1 } });
 // @ts-expect-error not a token
 fromIot({ ...named, pkcs11: true });
+// @ts-expect-error no such mode
+fromIot({ ...named, ...key, refresh: "lazy" });
+// @ts-expect-error not a boolean
+fromIot({ ...named, ...key, deferRefresh: "false" });
+// @ts-expect-error no such policy
+fromIot({ ...named, ...key, refreshPolicy: "boto3" });
+// @ts-expect-error a policy given as any text is not known to be one
+fromIot({ ...named, ...key, refreshPolicy: "aws" as string });
+// @ts-expect-error not a number
+fromIot({ ...named, ...key, mandatoryWindowSeconds: "60" });
+// @ts-expect-error not a number
+fromIot({ ...named, ...key, startupJitterSeconds: 1n });
+// @ts-expect-error not a text
+fromIot({ ...named, ...key, region: async () => "eu-west-1" });
+// @ts-expect-error the account is not an option, only whether it is handed on
+fromIot({ ...named, ...key, accountId: "123456789012" });
+// @ts-expect-error a provider makes no clients
+fromIot({ ...named, ...key, clientCache: false });
+// @ts-expect-error a cache is on unless it is off
+new RefreshableSession({ method: "iot", ...named, ...key, clientCache: true });
+// @ts-expect-error no such policy of a cache
+new RefreshableSession({ method: "iot", ...named, ...key, clientCache: { policy: "fifo" } });
+// @ts-expect-error no such option of a cache
+new RefreshableSession({ method: "iot", ...named, ...key, clientCache: { max: 1 } });

@@ -7,7 +7,7 @@ import type { ClientConfig, ClientConstructor, ClientOptions } from "./client/ty
 import { type Demand, Engine } from "./engine";
 import { ValidationError } from "./errors";
 import { SessionEvents } from "./events";
-import { boolean, type Checks, checked, invalid, quoted } from "./options/check";
+import { boolean, type Checks, checked, invalid, optionsObject, quoted } from "./options/check";
 import { providerOf } from "./provider";
 import type {
   AwsCredentialIdentityProvider,
@@ -19,6 +19,9 @@ import type {
 } from "./types";
 
 const METHODS: readonly Method[] = Object.freeze(["iot", "custom"] as const);
+
+/** What a session takes besides the options of its source. */
+const OWN_OPTIONS = ["method", "clientCache"] as const;
 
 /**
  * A session whose credentials never go stale.
@@ -182,15 +185,12 @@ function worthCorrecting(offsetMs: number | undefined): number {
 
 /** Own properties, read once; without a prototype, so that what is not there is not found elsewhere. */
 function own(options: unknown): Record<string, unknown> {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw invalid("options", options, "an object");
-  }
-  return Object.assign(Object.create(null), options);
+  return Object.assign(Object.create(null), optionsObject(options));
 }
 
 function open(method: unknown, options: object, hear: (event: NativeEvent) => void): Engine {
-  if (method === "iot") return Engine.iot(options, hear);
-  if (method === "custom") return Engine.custom(options, hear);
+  if (method === "iot") return Engine.iot(options, hear, OWN_OPTIONS);
+  if (method === "custom") return Engine.custom(options, hear, OWN_OPTIONS);
   const found = method === undefined ? "missing" : typeof method === "string" ? quoted(method) : "not a string";
   throw new ValidationError({
     code: method === undefined ? "ERR_MISSING_OPTION" : "ERR_INVALID_OPTION",

@@ -43,15 +43,15 @@ export class Engine {
   #closed = false;
 
   /** The engine of a session on the IoT credentials endpoint. Throws the typed error of the option at fault. */
-  static iot(options: unknown, hear?: Hear): Engine {
-    const { common, iot, pin, reporting, region } = parseIotOptions(options);
+  static iot(options: unknown, hear?: Hear, beside?: readonly string[]): Engine {
+    const { common, iot, pin, reporting, region } = parseIotOptions(options, beside);
     const heard = hearing("iot", reporting, hear);
     return new Engine({ method: "iot", session: native.openIot(common, iot, heard, pin?.ask), heard, region, pin });
   }
 
   /** The engine of a session on a callback. */
-  static custom(options: unknown, hear?: Hear): Engine {
-    const { common, call, args, accountId, reporting, region } = parseCustomOptions(options);
+  static custom(options: unknown, hear?: Hear, beside?: readonly string[]): Engine {
+    const { common, call, args, accountId, reporting, region } = parseCustomOptions(options, beside);
     const owner = { call, argument: args, name: "customCredentials", withAccountId: accountId };
     const callback = CredentialsCallback.of(owner, (signal) => call(args, { signal }));
     const heard = hearing("custom", reporting, hear);

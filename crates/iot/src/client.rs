@@ -60,9 +60,13 @@ impl IotClient {
 }
 
 /// The server's clock, unless a cache has held the reply (`Age`, RFC 9111 section 5.1): then `Date` is of another time.
+///
+/// A `Date` is cut to whole seconds. It is read as the end of its second: keys must not be used after their end, while
+/// a second less of them does no harm.
 fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     if headers.contains_key(AGE) {
         return None;
     }
-    Timestamp::parse_http_date(headers.get(DATE)?.to_str().ok()?)
+    let date = Timestamp::parse_http_date(headers.get(DATE)?.to_str().ok()?)?;
+    Some(Timestamp::from_unix_millis(date.unix_millis().saturating_add(1000)))
 }

@@ -29,6 +29,8 @@ pub mod pin;
 mod registry;
 pub mod session;
 pub mod source;
+#[cfg(test)]
+mod tests;
 
 pub use alarm::{Alarm, SystemAlarm};
 pub use clock::SystemClock;

@@ -1,6 +1,7 @@
 //! The engines of the process: sessions on the same source share one, across worker threads.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
@@ -25,8 +26,12 @@ impl Membership {
     /// In the engine with this key, which is made if there is none; without a key, in one of its own.
     pub(crate) fn join(key: Option<KeyedHash>, make: impl FnOnce() -> Arc<Engine>) -> Self {
         let Some(hash) = key else { return Self { key, engine: make() } };
+        // `make` is dropped after the lock: a source that is not needed may hold sessions, which then leave.
         let mut engines = engines();
-        let shared = engines.entry(hash).or_insert_with(|| Shared { engine: make(), users: 0 });
+        let shared = match engines.entry(hash) {
+            Entry::Occupied(shared) => shared.into_mut(),
+            Entry::Vacant(none) => none.insert(Shared { engine: make(), users: 0 }),
+        };
         shared.users += 1;
         Self { key, engine: shared.engine.clone() }
     }

@@ -25,12 +25,12 @@ const SEED_ONLY = ["access_key", "secret_key", "expiry_time"];
 function seedShaped(given: Record<string, unknown>): NativeCustomKeys {
   const fields = picked(given, SEED_FIELDS);
   demand(fields, SEED_FIELDS);
-  return {
+  return bare({
     accessKeyId: text(fields.access_key, "access_key"),
     secretAccessKey: text(fields.secret_key, "secret_key"),
     sessionToken: text(fields.token, "token"),
     expiration: date(fields.expiry_time, "expiry_time"),
-  };
+  });
 }
 
 const SDK_REQUIRED = ["accessKeyId", "secretAccessKey"] as const;
@@ -39,14 +39,19 @@ const SDK_FIELDS = [...SDK_REQUIRED, "sessionToken", "expiration", "accountId"] 
 function sdkShaped(given: Record<string, unknown>, withAccountId: boolean): NativeCustomKeys {
   const fields = picked(given, SDK_FIELDS);
   demand(fields, SDK_REQUIRED);
-  const keys: NativeCustomKeys = {
+  const keys: NativeCustomKeys = bare({
     accessKeyId: text(fields.accessKeyId, "accessKeyId"),
     secretAccessKey: text(fields.secretAccessKey, "secretAccessKey"),
-  };
+  });
   if (fields.sessionToken !== undefined) keys.sessionToken = text(fields.sessionToken, "sessionToken");
   if (fields.expiration !== undefined) keys.expiration = date(fields.expiration, "expiration");
   if (withAccountId && fields.accountId !== undefined) keys.accountId = text(fields.accountId, "accountId");
   return keys;
+}
+
+/** Without a prototype, since the native side reads through it. */
+function bare<T extends object>(fields: T): T {
+  return Object.assign(Object.create(null), fields);
 }
 
 function picked<N extends string>(given: Record<string, unknown>, names: readonly N[]): Record<N, unknown> {

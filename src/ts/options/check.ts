@@ -16,19 +16,29 @@ export type Checks<T> = { [K in keyof T]-?: Check<NonNullable<T[K]>> };
 /** What `checked` gives: the options that were there. */
 export type Checked<T> = { [K in keyof T]?: NonNullable<T[K]> };
 
-/** Reads `options` by `checks`. A name that is not in `checks` is refused. */
-export function checked<T>(options: unknown, checks: Checks<T>, prefix = ""): Checked<T> {
-  const whole = prefix === "" ? "options" : prefix.slice(0, -1);
-  if (typeof options !== "object" || options === null || Array.isArray(options) || isUint8Array(options)) {
-    throw invalid(whole, options, "an object");
-  }
+/** Reads `options` by `checks`. A name that is not in `checks` is refused; `beside` were read before, for the hint. */
+export function checked<T>(
+  options: unknown,
+  checks: Checks<T>,
+  prefix = "",
+  beside: readonly string[] = [],
+): Checked<T> {
+  const given = optionsObject(options, prefix === "" ? "options" : prefix.slice(0, -1));
   const result: Record<string, unknown> = Object.create(null);
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(checks, name)) throw unknownOption(name, Object.keys(checks), prefix);
-    const value = (options as Record<string, unknown>)[name];
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(checks, name)) throw unknownOption(name, [...Object.keys(checks), ...beside], prefix);
+    const value = given[name];
     if (value !== undefined) result[name] = checks[name as keyof T](value, prefix + name);
   }
   return result as Checked<T>;
+}
+
+/** What options may be read from. */
+export function optionsObject(value: unknown, param = "options"): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && !isUint8Array(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw invalid(param, value, "an object");
 }
 
 /** An option that must be there. */

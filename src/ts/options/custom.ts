@@ -17,8 +17,8 @@ export interface ParsedCustomOptions extends ParsedCommonOptions {
   args: unknown;
 }
 
-export function parseCustomOptions(options: unknown): ParsedCustomOptions {
-  const given = checked<CustomOptions>(options, customChecks);
+export function parseCustomOptions(options: unknown, beside?: readonly string[]): ParsedCustomOptions {
+  const given = checked<CustomOptions>(options, customChecks, "", beside);
   const call = required(given.customCredentials, "customCredentials");
   return { ...parseCommonOptions(given), call, args: given.customCredentialsArgs };
 }

@@ -69,9 +69,9 @@ export interface ParsedIotOptions extends ParsedCommonOptions {
   pin: PinCallback | undefined;
 }
 
-/** Checks `options` and makes the native side's objects of it. */
-export function parseIotOptions(options: unknown): ParsedIotOptions {
-  const given = checked<IotOptions>(options, iotChecks);
+/** Checks `options` and makes the native side's objects of it. `beside`: options that were read before. */
+export function parseIotOptions(options: unknown, beside?: readonly string[]): ParsedIotOptions {
+  const given = checked<IotOptions>(options, iotChecks, "", beside);
   const endpoint = required(given.endpoint, "endpoint");
   const roleAlias = required(given.roleAlias, "roleAlias");
   const { pkcs11: token, pin } = parsePkcs11(given.pkcs11);

@@ -81,6 +81,7 @@ enum Effect {
 }
 
 impl Engine {
+    /// Nothing happens before somebody [listens](Self::listen).
     pub(crate) fn new(
         source: Box<dyn Source>,
         settings: &Settings,
@@ -98,7 +99,7 @@ impl Engine {
             serial: 0,
             serial_of: 0,
         };
-        let engine = Arc::new(Self {
+        Arc::new(Self {
             source,
             around,
             limit: settings.fetch_limit,
@@ -106,10 +107,7 @@ impl Engine {
             state: Mutex::new(state),
             published: ArcSwapOption::empty(),
             wake: Arc::default(),
-        });
-        // An eager machine has a first timeout.
-        engine.step(|_, _| ());
-        engine
+        })
     }
 
     /// The serial number of what is published while it may be used without asking; otherwise 0. Takes no lock.
@@ -152,12 +150,14 @@ impl Engine {
         self.step(|state, _| state.machine.handle_invalidate(access_key_id))
     }
 
-    pub(crate) fn listen(&self, listener: Listener) -> u64 {
-        let mut state = self.state();
-        state.next_listener += 1;
-        let id = state.next_listener;
-        state.listeners.push((id, listener));
-        id
+    /// An eager machine's first timeout is from here on: the first fetch has somebody to tell.
+    pub(crate) fn listen(self: &Arc<Self>, listener: Listener) -> u64 {
+        self.step(|state, _| {
+            state.next_listener += 1;
+            let id = state.next_listener;
+            state.listeners.push((id, listener));
+            id
+        })
     }
 
     pub(crate) fn unlisten(&self, id: u64) {
@@ -167,13 +167,15 @@ impl Engine {
 
     /// Ends it: callers are answered, the fetch is dropped, keys are wiped, the source lets go of what it holds.
     pub(crate) async fn close(self: &Arc<Self>) {
-        self.step(|state, _| state.machine.handle_close());
+        self.abandon();
         self.source.close().await;
     }
 
     /// The same without waiting for the source, which lets go when it is dropped.
     pub(crate) fn abandon(self: &Arc<Self>) {
         self.step(|state, _| state.machine.handle_close());
+        // The timer ends now, not when the last one who knows this engine forgets it.
+        self.wake.notify_one();
     }
 
     fn fresh(&self) -> Option<Arc<Held>> {

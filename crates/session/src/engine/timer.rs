@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use refresh_session_core::BootTime;
+use refresh_session_refresh::Zone;
 
 use super::Engine;
 use crate::alarm::Change;
@@ -13,12 +14,12 @@ pub(super) struct Timer {
     pub(super) until: Option<BootTime>,
 }
 
-/// Starts it. It ends with its engine, which it does not hold.
+/// Starts it. It ends with its engine, which it does not hold: when that is closed or dropped.
 pub(super) fn run(engine: &Arc<Engine>) {
     let (alarm, wake) = (engine.around.alarm.clone(), engine.wake.clone());
     let weak = Arc::downgrade(engine);
     engine.around.runtime.spawn(async move {
-        while let Some(until) = weak.upgrade().map(|engine| engine.rearm()) {
+        while let Some(until) = weak.upgrade().and_then(|engine| engine.rearm()) {
             let sleep = async {
                 match until {
                     Some(at) => alarm.sleep_until(at).await,
@@ -26,8 +27,10 @@ pub(super) fn run(engine: &Arc<Engine>) {
                 }
             };
             tokio::select! {
-                () = wake.notified() => {}
+                // A resume before the deadline that it has brought: it decides how long what is due then waits.
+                biased;
                 change = alarm.changed() => changed(&weak, change),
+                () = wake.notified() => {}
                 () = sleep => {
                     if let Some(engine) = weak.upgrade() {
                         engine.step(|state, now| state.machine.handle_timeout(now));
@@ -39,11 +42,14 @@ pub(super) fn run(engine: &Arc<Engine>) {
 }
 
 impl Engine {
-    fn rearm(&self) -> Option<BootTime> {
+    /// Until when to sleep next; `None`: never again.
+    fn rearm(&self) -> Option<Option<BootTime>> {
+        let now = self.around.clock.boot();
         let mut state = self.state();
         let until = state.machine.poll_timeout();
-        state.timer = Some(Timer { until });
-        until
+        let open = state.machine.zone(now) != Zone::Closed;
+        state.timer = open.then_some(Timer { until });
+        open.then_some(until)
     }
 }
 
