@@ -14,6 +14,7 @@ const steps = [
   { name: "public types: without those of Node", command: "npx tsc -p __test__/types-bare/tsconfig.json" },
   { name: "generated declarations: snapshot", command: "git diff --exit-code --stat -- src/ts/binding.d.ts" },
   { name: "cargo test", command: "cargo test --quiet --workspace --locked --no-fail-fast", count: countCargo },
+  { name: "mutants of the refresh machine", command: "node scripts/mutants.mjs", count: countSum },
   { name: "ava", command: "npx ava", count: countAva },
 ];
 
@@ -71,6 +72,12 @@ function countCargo(output) {
     total.skipped += Number(ignored);
   }
   return total;
+}
+
+/** A runner of our own ends as this one does. */
+function countSum(output) {
+  const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? [];
+  return { passed: Number(passed), failed: Number(failed), skipped: 0 };
 }
 
 function countAva(output) {

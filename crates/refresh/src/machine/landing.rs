@@ -65,6 +65,13 @@ impl Machine {
             return Err(Error::new(Code::ExpiredReply, message)
                 .with_hint("The keys held are kept. Something on the way repeats old replies."));
         }
+        // Or every request that is refused would have the source asked for the same again.
+        if self.forced && before.is_some_and(|before| !ends_later(before, &held)) {
+            let message = "the source issued again the keys that a service has refused as expired";
+            return Err(Error::new(Code::ExpiredReply, message).with_hint(
+                "The keys held are kept. The source keeps a copy of its own: have it fetch anew.",
+            ));
+        }
         Ok(held)
     }
 
@@ -157,11 +164,25 @@ impl Machine {
 
 /// By what the source says itself: our estimates of one and the same end differ by half a round trip.
 fn ends_earlier(before: &Held, after: &Held) -> bool {
-    let earlier = match (before.identity.expiration, after.identity.expiration) {
-        (Some(before), Some(after)) => before.millis_since(after) > SAME_END,
-        (before, after) => before.is_none() && after.is_some(),
-    };
-    before.identity.access_key_id == after.identity.access_key_id && earlier
+    same_keys(before, after)
+        && match (before.identity.expiration, after.identity.expiration) {
+            (Some(before), Some(after)) => before.millis_since(after) > SAME_END,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        }
+}
+
+/// Other keys than those held count as later.
+fn ends_later(before: &Held, after: &Held) -> bool {
+    !same_keys(before, after)
+        || match (before.identity.expiration, after.identity.expiration) {
+            (Some(before), Some(after)) => after.millis_since(before) > SAME_END,
+            (before, after) => before.is_some() && after.is_none(),
+        }
+}
+
+fn same_keys(before: &Held, after: &Held) -> bool {
+    before.identity.access_key_id == after.identity.access_key_id
 }
 
 fn over(end: Timestamp, date: Timestamp) -> Error {

@@ -66,7 +66,8 @@ pub use words::{Action, Demand, Event, FetchId, Outcome, Read, Status, View};
 /// * After a failure the source is left alone for a time drawn by the policy. Reads are served with what there is, or
 ///   with the same error, without contact. A forced refresh goes ahead unless the source itself asked for the pause.
 /// * A failure never discards keys that are valid.
-/// * Keys that are over when they arrive, or that are the held ones with an earlier end, are a failure.
+/// * Keys that are over when they arrive, or that are the held ones with an earlier end, are a failure; the held ones
+///   with the same end too if a service has refused them.
 /// * What a fetch brings after its deadline is never held, so that nothing older replaces anything newer.
 /// * Keys are served after their end only where policy and source allow it, and only after a failed attempt.
 /// * Zones hang on boot time alone. The wall clock is looked at only to judge what arrives from a source that has
