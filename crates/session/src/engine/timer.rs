@@ -9,6 +9,7 @@ use super::Engine;
 use crate::alarm::Change;
 
 /// The timer, as its engine sees it.
+#[derive(Clone, Copy)]
 pub(super) struct Timer {
     /// Until when it sleeps; `None`: until it is woken.
     pub(super) until: Option<BootTime>,
@@ -19,9 +20,9 @@ pub(super) fn run(engine: &Arc<Engine>) {
     let (alarm, wake) = (engine.around.alarm.clone(), engine.wake.clone());
     let weak = Arc::downgrade(engine);
     engine.around.runtime.spawn(async move {
-        while let Some(until) = weak.upgrade().and_then(|engine| engine.rearm()) {
+        while let Some(timer) = weak.upgrade().and_then(|engine| engine.rearm()) {
             let sleep = async {
-                match until {
+                match timer.until {
                     Some(at) => alarm.sleep_until(at).await,
                     None => std::future::pending().await,
                 }
@@ -43,13 +44,12 @@ pub(super) fn run(engine: &Arc<Engine>) {
 
 impl Engine {
     /// Until when to sleep next; `None`: never again.
-    fn rearm(&self) -> Option<Option<BootTime>> {
+    fn rearm(&self) -> Option<Timer> {
         let now = self.around.clock.boot();
         let mut state = self.state();
-        let until = state.machine.poll_timeout();
         let open = state.machine.zone(now) != Zone::Closed;
-        state.timer = open.then_some(Timer { until });
-        open.then_some(until)
+        state.timer = open.then(|| Timer { until: state.machine.poll_timeout() });
+        state.timer
     }
 }
 

@@ -26,7 +26,7 @@ async fn a_serial_lasts_as_long_as_the_keys_are_fresh() {
         assert_eq!((bed.session.fresh_serial(), presented(&bed).await.serial), (serial, serial));
         bed.pass(SECOND * 60).await;
     }
-    bed.pass(DUE - SECOND * 60 * 44).await;
+    bed.pass(DUE.saturating_sub(SECOND * 60 * 44)).await;
     assert_eq!(bed.session.fresh_serial(), 0, "a reader is to start the refresh");
     assert_eq!(bed.source.fetches(), 1);
 }
@@ -52,7 +52,7 @@ async fn while_another_fetches_copies_serve_until_callers_would_wait() {
 async fn a_fetch_that_hangs_into_the_mandatory_window_stops_copies() {
     let bed = Bed::new(&deferred());
     presented(&bed).await;
-    bed.pass(HOUR - SECOND * 61).await;
+    bed.pass(HOUR.saturating_sub(SECOND * 61)).await;
     bed.source.answer(Answer::Never);
     presented(&bed).await;
     assert_ne!(bed.session.fresh_serial(), 0);

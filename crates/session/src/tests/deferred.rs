@@ -36,7 +36,7 @@ async fn the_end_of_the_keys_is_told_though_nobody_reads() {
     let bed = Bed::new(&deferred());
     bed.key().await.unwrap();
     assert_eq!(bed.heard.words(), ["refreshed ASIA1"]);
-    bed.pass(HOUR - MILLISECOND).await;
+    bed.pass(HOUR.saturating_sub(MILLISECOND)).await;
     assert_eq!(bed.heard.words(), [""; 0]);
     bed.pass(MILLISECOND).await;
     assert_eq!(bed.heard.words(), ["expired ASIA1"]);
@@ -50,7 +50,7 @@ async fn keys_that_were_replaced_do_not_end_aloud() {
     bed.key().await.unwrap();
     bed.pass(DUE).await;
     bed.key().await.unwrap();
-    bed.pass(HOUR - Duration::from_secs(1)).await;
+    bed.pass(HOUR.saturating_sub(Duration::from_secs(1))).await;
     assert_eq!(bed.heard.words(), ["refreshed ASIA1", "refreshed ASIA2"]);
     bed.pass(Duration::from_secs(1)).await;
     assert_eq!(bed.heard.words(), ["expired ASIA2"]);

@@ -10,6 +10,7 @@ use super::script::Answer;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+#[expect(clippy::unnecessary_wraps, reason = "as a read gives it")]
 fn asia(number: usize) -> Result<String, Code> {
     Ok(format!("ASIA{number}"))
 }
@@ -76,7 +77,7 @@ async fn in_the_advisory_window_readers_do_not_wait() {
 async fn in_the_mandatory_window_they_do_and_get_the_old_keys_if_it_fails() {
     let bed = Bed::new(&deferred());
     bed.key().await.unwrap();
-    bed.pass(HOUR - SECOND * 30).await;
+    bed.pass(HOUR.saturating_sub(SECOND * 30)).await;
     bed.source.hold();
     let asked = bed.ask(Demand::Valid);
     bed.settle().await;
@@ -156,7 +157,7 @@ async fn a_source_that_never_answers_ends_in_its_own_words_and_is_dropped() {
     bed.source.answer(Answer::Never);
     let session = bed.session.clone();
     let asked = tokio::spawn(async move { session.identity(Demand::Valid).await });
-    bed.pass(LIMIT - SECOND).await;
+    bed.pass(LIMIT.saturating_sub(SECOND)).await;
     assert!(!asked.is_finished());
     assert_eq!(bed.source.under_way(), 1);
     bed.pass(SECOND).await;
@@ -192,6 +193,17 @@ async fn a_startup_jitter_holds_callers_and_the_timer_lets_them_go() {
         assert_eq!(asked.await.unwrap(), asia(1));
     }
     assert_eq!(bed.source.fetches(), 1);
+}
+
+#[tokio::test]
+async fn nobody_waits_any_more_so_nothing_is_fetched_at_the_end_of_the_jitter() {
+    let jitter = SECOND * 200;
+    let bed = Bed::new(&Settings { startup_jitter: jitter, startup_holds_callers: true, ..deferred() });
+    let caller = bed.ask(Demand::Valid);
+    bed.settle().await;
+    caller.abort();
+    bed.pass(jitter * 2).await;
+    assert_eq!(bed.source.fetches(), 0);
 }
 
 #[tokio::test]

@@ -12,13 +12,13 @@ use super::bed::{Bed, HOUR, deferred, eager};
 use super::script::Answer;
 
 /// Whatever blocks here blocks for good.
-fn ends(what: impl FnOnce() + Send + 'static) {
+pub(super) fn ends(what: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let test = thread::spawn(move || {
         what();
         done.send(()).unwrap();
     });
-    match is_done.recv_timeout(Duration::from_secs(60)) {
+    match is_done.recv_timeout(Duration::from_mins(1)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("a deadlock"),
         _ => test.join().unwrap(),
     }

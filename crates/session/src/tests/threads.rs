@@ -9,7 +9,8 @@ use refresh_session_refresh::{Demand, Held, Settings};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::bed::{Heard, deferred, eager};
-use super::script::{Script, Scripted};
+use super::script::{Answer, Script, Scripted};
+use super::shutdown::ends;
 use crate::{Session, Surroundings, SystemAlarm, SystemClock};
 
 fn runtime() -> Runtime {
@@ -170,6 +171,34 @@ fn readers_and_the_one_who_closes_all_come_to_an_end() {
         }
         assert_eq!(session.fresh_serial(), 0);
     }
+}
+
+/// Between the machine's word and the fetch's task there is a moment in which somebody may close.
+#[test]
+fn a_fetch_that_takes_off_into_a_close_is_dropped() {
+    ends(|| {
+        let runtime = runtime();
+        for _ in 0..1000 {
+            let script = Script::new(Arc::new(SystemClock), None);
+            script.answer(Answer::Never);
+            let session = open(runtime.handle(), &script, &deferred(), &Heard::default());
+            let start = Barrier::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    let read = runtime.block_on(session.identity(Demand::Valid));
+                    assert_eq!(read.unwrap_err().code().as_str(), "ERR_CLOSED");
+                });
+                start.wait();
+                thread::yield_now();
+                runtime.block_on(session.close());
+            });
+            while runtime.metrics().num_alive_tasks() > 0 {
+                thread::yield_now();
+            }
+            assert_eq!((script.under_way(), script.closes()), (0, 1));
+        }
+    });
 }
 
 /// The first fetch of an eager session may be over before the one who opened it gets to do anything.
