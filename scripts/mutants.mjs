@@ -211,8 +211,8 @@ const mutants = [
   {
     name: "the timer refreshes at the last moment",
     file: "machine/timing.rs",
-    find: "Some(held) if self.eager() && !self.forced => held.refresh_at,",
-    replace: "Some(held) if self.eager() && !self.forced => held.mandatory_at(),",
+    find: "Some(held) if self.eager() && !self.wants_others() => held.refresh_at,",
+    replace: "Some(held) if self.eager() && !self.wants_others() => held.mandatory_at(),",
   },
   {
     name: "no spread of refreshes",

@@ -40,7 +40,7 @@ export class Engine {
   readonly #callback: CredentialsCallback | undefined;
   readonly #freshSerial: () => number;
   #copy: NativeIdentity | undefined;
-  #closed = false;
+  #closing: Promise<undefined> | undefined;
 
   /** The engine of a session on the IoT credentials endpoint. Throws the typed error of the option at fault. */
   static iot(options: unknown, hear?: Hear, beside?: readonly string[]): Engine {
@@ -85,7 +85,7 @@ export class Engine {
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#closing !== undefined;
   }
 
   /** Keys that are valid now, in a fresh object each time. */
@@ -101,7 +101,7 @@ export class Engine {
   async identity(demand: Demand): Promise<NativeIdentity> {
     const result = await this.#native.identity(demand);
     if (isFailure(result)) throw this.error(result);
-    if (!this.#closed) this.#copy = result;
+    if (!this.closed) this.#copy = result;
     return result;
   }
 
@@ -124,10 +124,11 @@ export class Engine {
     };
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Whoever closes it again waits for the same end. */
+  close(): Promise<void> {
     this.#copy = undefined;
-    await this.#native.close();
+    this.#closing ??= this.#native.close();
+    return this.#closing;
   }
 
   /** The typed error, with what the user's callback threw as its cause. */

@@ -35,5 +35,5 @@ pub enum SessionEvent {
     Warning(Warning),
 }
 
-/// Is told in order, under a lock: must neither wait nor call back.
+/// Is told in order, under a lock: must neither wait, nor call back, nor panic.
 pub type Listener = Arc<dyn Fn(&SessionEvent) + Send + Sync>;

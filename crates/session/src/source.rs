@@ -19,7 +19,7 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// the time went. Must not wait.
     fn timed_out(&self, limit: Duration) -> Error;
 
-    /// Lets go of connections and token sessions. Called once.
+    /// Lets go of connections and token sessions. Called once; a fetch that was dropped may be about to end.
     fn close(&self) -> Fetching<'_, ()>;
 
     /// The same for sources that may serve one another's callers; `None`: for no other. See

@@ -2,8 +2,8 @@
  * Middleware of the session's clients: what the SDK does not do by itself.
  *
  * A service that says `ExpiredToken` is not asked again by the SDK, and the keys stay. Here they are given back to the
- * session, by their id, and the operation gets one more attempt with new ones. It counts as an attempt: `maxAttempts`
- * holds.
+ * session, by their id, and the operation is sent once more with new ones. That is done outside the SDK's own retries:
+ * those have a budget for each client, which is soon used up when all of its operations fail at the same moment.
  */
 
 import type { ClientHost } from "./host";
@@ -12,23 +12,20 @@ import type { Lent } from "./lent";
 /** What is used of a client's resolved config. */
 interface SigningConfig {
   systemClockOffset?: unknown;
+  maxAttempts?(): Promise<number>;
   credentials(options: { forceRefresh: true }): Promise<unknown>;
 }
 
 type Arguments = { readonly request?: unknown; readonly [OPERATION]?: Operation };
-type Handler = (args: Arguments) => Promise<unknown>;
+type Handler = (args: Arguments) => Promise<{ output?: unknown }>;
 interface Stack {
   add(middleware: (next: Handler) => Handler, options: object): void;
 }
 
-interface ServiceError {
-  readonly $retryable?: unknown;
-  readonly $metadata?: object;
-}
-
 /** One `send()`, with all its attempts. */
 interface Operation {
-  healed: boolean;
+  /** The key id of the last attempt. */
+  signedWith: string | undefined;
 }
 
 /** Where an operation travels with its arguments: every attempt has a request of its own. */
@@ -52,30 +49,14 @@ export function addHealing(
   const stack = client.middlewareStack as Stack;
   const setClock = ownClock ? undefined : clockOf(config, host);
 
-  // Outside the SDK's retries: once for each operation.
-  const begin = (next: Handler) => (args: Arguments) => {
-    setClock?.();
-    return next({ ...args, [OPERATION]: { healed: false } });
+  const giveBack = (accessKeyId: string): void => {
+    host.invalidate(accessKeyId);
+    lent.expire(accessKeyId);
   };
-  // Inside them and behind the signature: once for each attempt.
-  const heal = (next: Handler) => async (args: Arguments) => {
+  /** Gives the keys back; whether there are others. Never throws. */
+  const renewed = async (accessKeyId: string): Promise<boolean> => {
     try {
-      return await next(args);
-    } catch (error) {
-      const accessKeyId = isExpiry(error) ? signedWith(args.request) : undefined;
-      // Without it the request was signed with nothing of ours, such as a bearer token.
-      if (accessKeyId !== undefined && (await renewed(accessKeyId, args[OPERATION])))
-        markRetryable(error as ServiceError);
-      throw error;
-    }
-  };
-  /** Gives the keys back; whether there are others, and this operation may try with them. Never throws. */
-  const renewed = async (accessKeyId: string, operation: Operation | undefined): Promise<boolean> => {
-    try {
-      host.invalidate(accessKeyId);
-      lent.expire(accessKeyId);
-      if (operation === undefined || operation.healed) return false;
-      operation.healed = true;
+      giveBack(accessKeyId);
       // The wait for the new keys. A client that keeps keys for itself replaces them.
       await config.credentials({ forceRefresh: true });
       return true;
@@ -84,20 +65,67 @@ export function addHealing(
       return false;
     }
   };
-  stack.add(begin, { step: "build", priority: "low", name: "refreshSessionOperation" });
-  stack.add(heal, { step: "finalizeRequest", priority: "low", name: "refreshSessionHealing" });
+  /** `maxAttempts: 1` means: send it once. */
+  const mayRepeat = async (request: unknown): Promise<boolean> =>
+    !isStreaming(request) && (await config.maxAttempts?.()) !== 1;
+  // Outside the SDK's retries: once for each operation.
+  const heal = (next: Handler) => async (args: Arguments) => {
+    await setClock?.();
+    const operation: Operation = { signedWith: undefined };
+    const send = () => next({ ...args, [OPERATION]: operation });
+    let before: number;
+    try {
+      return await send();
+    } catch (error) {
+      const refused = isExpiry(error) ? operation.signedWith : undefined;
+      // Without it the request was signed with nothing of ours, such as a bearer token.
+      if (refused === undefined || !(await renewed(refused)) || !(await mayRepeat(args.request))) throw error;
+      before = attemptsOf(error);
+    }
+    try {
+      const result = await send();
+      countAttempts(result.output, before);
+      return result;
+    } catch (error) {
+      countAttempts(error, before);
+      // The caller's from here on. But keys that a service refuses are no good to others either.
+      if (isExpiry(error) && operation.signedWith !== undefined) giveBack(operation.signedWith);
+      throw error;
+    }
+  };
+  // Inside them and behind the signature: once for each attempt.
+  const note = (next: Handler) => (args: Arguments) => {
+    const operation = args[OPERATION];
+    if (operation !== undefined) operation.signedWith = signedWith(args.request);
+    return next(args);
+  };
+  stack.add(heal, { step: "build", priority: "low", name: "refreshSessionHealing" });
+  stack.add(note, { step: "finalizeRequest", priority: "low", name: "refreshSessionSignature" });
 }
 
 function isExpiry(error: unknown): boolean {
   return EXPIRED.has((error as { name?: unknown } | undefined)?.name);
 }
 
-/** Has the SDK try once more. */
-function markRetryable(error: ServiceError): void {
-  // A hint that is there, such as throttling, says more than ours. Nothing is set on an error that is frozen.
-  if (error.$retryable === undefined) Reflect.set(error, "$retryable", {});
-  // The hint of older versions, which do not look at `$retryable` for this.
-  if (error.$metadata instanceof Object) Reflect.set(error.$metadata, "clockSkewCorrected", true);
+/** The attempts the SDK has counted, of an output or an error. */
+function attemptsOf(answer: unknown): number {
+  const { attempts } = (answer as { $metadata?: { attempts?: unknown } } | undefined)?.$metadata ?? {};
+  return typeof attempts === "number" ? attempts : 1;
+}
+
+/** Adds those that went before: the SDK has counted anew. */
+function countAttempts(answer: unknown, before: number): void {
+  const metadata = (answer as { $metadata?: object } | undefined)?.$metadata;
+  if (metadata instanceof Object) Reflect.set(metadata, "attempts", attemptsOf(answer) + before);
+}
+
+/** A body that is gone once it has been sent. */
+function isStreaming(request: unknown): boolean {
+  const { body } = (request ?? {}) as {
+    body?: { pipe?: unknown; getReader?: unknown; [Symbol.asyncIterator]?: unknown };
+  };
+  if (typeof body !== "object" || body === null || ArrayBuffer.isView(body)) return false;
+  return [body.pipe, body.getReader, body[Symbol.asyncIterator]].some((member) => typeof member === "function");
 }
 
 /** The access key id in a signature: of the `Authorization` header or of a presigned query. */
@@ -119,9 +147,13 @@ function fieldOf(fields: Record<string, unknown> | undefined, name: string): str
  * What sets the client's clock by the session's. The SDK takes it from replies, so it signs the first request with the
  * local one. Once it has learnt better than us, it is left alone.
  */
-function clockOf(config: SigningConfig, host: ClientHost): () => void {
+function clockOf(config: SigningConfig, host: ClientHost): () => Promise<void> {
   let ours = 0;
-  return () => {
+  let asked = false;
+  return async () => {
+    // The first keys tell the time too, and some versions date a signature before they ask for them.
+    if (!asked) await host.credentials();
+    asked = true;
     if (config.systemClockOffset !== ours) return;
     ours = host.clockOffsetMs();
     config.systemClockOffset = ours;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use refresh_session_core::{BootTime, Code, Error, Issued, Result, Timestamp};
 
-use super::{Action, Event, FetchId, Machine, Pause, Refusal};
+use super::{Action, Event, FetchId, Judged, Machine, Pause, Refusal};
 use crate::delay::{Delay, FLOOR};
 use crate::failure::{Cause, Failure};
 use crate::held::Held;
@@ -31,8 +31,14 @@ impl Machine {
             Some(None) | None => return,
         }
         self.server.learn(&issued);
+        let at = issued.at;
+        let dated = issued.server_date.is_some() || self.server.at(at).is_some();
+        let judged = Some(Judged { wall: minus(wall, now.since(at)), at }).filter(|_| !dated);
         match self.hold(now, issued, wall) {
-            Ok(held) => self.install(now, held),
+            Ok(held) => {
+                self.judged = judged.filter(|_| held.deadline.is_some());
+                self.install(now, held);
+            }
             Err(error) => self.fail(now, Failure::from(error)),
         }
     }
@@ -84,6 +90,7 @@ impl Machine {
         self.failures.with_keys = 0;
         self.failures.without_keys = 0;
         self.forced = false;
+        self.doubted = false;
         self.last_error = None;
         // However short the life of what a source issues, or however often a service refuses it.
         self.timer_not_before = self.timer_not_before.max(now.after(FLOOR));

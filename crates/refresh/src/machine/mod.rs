@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use refresh_session_core::{BootTime, Code, Error};
+use refresh_session_core::{BootTime, Code, Error, Timestamp};
 
 use crate::delay::between;
 use crate::failure::Cause;
@@ -87,6 +87,10 @@ pub struct Machine {
     failures: Failures,
     /// A service has refused the keys held.
     forced: bool,
+    /// The wall clock that the keys held were judged by, if nothing better was known.
+    judged: Option<Judged>,
+    /// That clock has been set since.
+    doubted: bool,
     /// Before this nobody but a forced refresh contacts the source: the startup jitter.
     starts_at: BootTime,
     /// Before this the timer does not start a fetch: spreads a fleet that resumes together.
@@ -98,6 +102,13 @@ pub struct Machine {
     last_error: Option<Error>,
     actions: VecDeque<Action>,
     closed: bool,
+}
+
+/// What the wall clock said when keys were judged by it.
+#[derive(Clone, Copy, Debug)]
+struct Judged {
+    wall: Timestamp,
+    at: BootTime,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +163,8 @@ impl Machine {
             refusal: None,
             failures: Failures::default(),
             forced: false,
+            judged: None,
+            doubted: false,
             starts_at,
             timer_not_before: BootTime::default(),
             told_expired: 0,
@@ -190,6 +203,15 @@ impl Machine {
         self.handle_change(now);
     }
 
+    /// Somebody has set the wall clock; `wall` is what it says now. That moves no zone, with one exception: keys of a
+    /// source without a date, judged by a clock that turns out to have been wrong by more than half a minute, are
+    /// worth waiting for new ones. A device that boots in 1970 would believe in them for the longest life there is.
+    pub fn handle_wall_set(&mut self, now: BootTime, wall: Timestamp) {
+        let Some(judged) = self.judged else { return };
+        let passed = i64::try_from(now.since(judged.at).as_millis()).unwrap_or(i64::MAX);
+        self.doubted |= wall.millis_since(judged.wall).saturating_sub(passed).abs() > TOLERATED_STEP_MILLIS;
+    }
+
     /// A caller has given up. The fetch goes on: the next one will be glad of it.
     pub fn handle_cancel(&mut self, ticket: Ticket) {
         self.waiters.remove(ticket);
@@ -210,6 +232,7 @@ impl Machine {
         self.pause = None;
         self.refusal = None;
         self.forced = false;
+        self.doubted = false;
     }
 
     /// The next thing to do.
@@ -231,10 +254,18 @@ impl Machine {
         self.actions.push_back(Action::Answer { ticket, outcome });
     }
 
+    /// Whether keys that still hold are worth waiting for new ones.
+    const fn wants_others(&self) -> bool {
+        self.forced || self.doubted
+    }
+
     fn eager(&self) -> bool {
         self.settings.mode == Mode::Eager
     }
 }
+
+/// What a wall clock is corrected by now and then, without having been wrong.
+const TOLERATED_STEP_MILLIS: i64 = 30_000;
 
 /// How far apart the members of a fleet try again after a change they all see.
 const SPREAD_AFTER_CHANGE: Duration = Duration::from_secs(5);

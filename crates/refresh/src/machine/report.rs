@@ -13,7 +13,7 @@ impl Machine {
             _ if self.closed => Zone::Closed,
             None => Zone::Empty,
             Some(held) => match held.zone(now) {
-                Zone::Fresh | Zone::Advisory if self.forced => Zone::Mandatory,
+                Zone::Fresh | Zone::Advisory if self.wants_others() => Zone::Mandatory,
                 zone => zone,
             },
         }
@@ -50,7 +50,7 @@ impl Machine {
         let until = |pause: &Pause| if self.eager() { pause.timer_until } else { pause.reads_until };
         let pause = self.pause.as_ref().map(until).filter(|until| *until > now);
         let refresh_at = match &held {
-            Some(held) => Some(pause.unwrap_or(if self.forced { now } else { held.refresh_at })),
+            Some(held) => Some(pause.unwrap_or(if self.wants_others() { now } else { held.refresh_at })),
             None => pause,
         };
         Status {

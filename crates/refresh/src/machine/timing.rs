@@ -52,7 +52,7 @@ impl Machine {
         }
         let due = match &self.held {
             None if self.eager() || !self.waiters.is_empty() => self.starts_at,
-            Some(held) if self.eager() && !self.forced => held.refresh_at,
+            Some(held) if self.eager() && !self.wants_others() => held.refresh_at,
             Some(_) if self.eager() => BootTime::default(),
             _ => return None,
         };

@@ -1,7 +1,7 @@
 //! One source with its machine: carries out what the machine says.
 //!
 //! * Everything the machine is told and does happens under one lock, in [`Engine::step`]; nobody waits while holding it.
-//! * Readers of keys that are good do not take it: they load what the last step published.
+//! * Whether a copy of the keys is still good is asked without it: a load of what the last step published.
 //! * A fetch is a task of its own; it lands in a step, also when it panics.
 //! * A timer task sleeps in boot time until the machine's next timeout. It holds no engine alive.
 

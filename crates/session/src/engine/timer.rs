@@ -57,7 +57,10 @@ fn changed(weak: &Weak<Engine>, change: Change) {
     let Some(engine) = weak.upgrade() else { return };
     engine.step(|state, now| match change {
         Change::Resumed => state.machine.handle_resume(now),
-        // No zone moves. But copies of the keys tell their end by a wall clock that is no more.
-        Change::WallClockSet => state.serial_of = 0,
+        Change::WallClockSet => {
+            state.machine.handle_wall_set(now, engine.around.clock.wall());
+            // Copies of the keys tell their end by a wall clock that is no more.
+            state.serial_of = 0;
+        }
     });
 }

@@ -176,7 +176,7 @@ impl Source for IotSource {
     }
 
     fn timed_out(&self, limit: Duration) -> Error {
-        // The fetch that held it is gone.
+        // Held by the fetch only while it opens the token or loads the trust store.
         let client = self.client.try_lock().ok().and_then(|client| client.clone());
         match (client, &self.identity) {
             (Some(client), _) => client.timed_out(limit),

@@ -190,3 +190,39 @@ async fn keys_without_an_end_are_never_fetched_again() {
         assert_eq!(bed.fetch(Demand::Valid, Ok(bed.keys("ASIA2", HOUR))).await.unwrap(), "ASIA2");
     }
 }
+
+#[tokio::test]
+async fn keys_judged_in_1970_are_judged_again_once_the_clock_is_right() {
+    let bed = Bed::new(&deferred());
+    let right = bed.time.wall();
+    bed.time.set_wall(Timestamp::from_unix_millis(0));
+    let keys = CustomKeys { expiration: end(right, HOUR), ..bed.keys("ASIA1", HOUR) };
+    bed.fetch(Demand::Valid, Ok(keys)).await.unwrap();
+    assert_eq!(bed.session.status().zone, Zone::Fresh, "by that clock they live for half a century");
+
+    bed.time.set_wall(right);
+    bed.time.settle().await;
+    assert_eq!(bed.session.status().zone, Zone::Mandatory);
+    // The same ones again, as a callback with a copy of its own gives them: judged anew.
+    let keys = CustomKeys { expiration: end(right, HOUR), ..bed.keys("ASIA1", HOUR) };
+    assert_eq!(bed.fetch(Demand::Valid, Ok(keys)).await.unwrap(), "ASIA1");
+    assert_eq!(bed.session.status().zone, Zone::Fresh);
+    bed.time.pass(HOUR).await;
+    assert_eq!(bed.session.status().zone, Zone::Expired);
+}
+
+#[tokio::test]
+async fn a_small_step_of_the_clock_has_nothing_judged_again() {
+    let bed = Bed::new(&deferred());
+    bed.fetch(Demand::Valid, Ok(bed.keys("ASIA1", HOUR))).await.unwrap();
+    for seconds in [29, -29] {
+        let wall = bed.time.wall().unix_millis() + seconds * 1000;
+        bed.time.set_wall(Timestamp::from_unix_millis(wall));
+        bed.time.settle().await;
+        assert_eq!(bed.session.status().zone, Zone::Fresh, "{seconds}");
+    }
+}
+
+fn end(now: Timestamp, life: Duration) -> CustomExpiration {
+    CustomExpiration::Text(Timestamp::from_unix_millis(now.unix_millis() + millis(life)).to_string())
+}
