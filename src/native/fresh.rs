@@ -28,8 +28,8 @@ pub(crate) fn reader(env: &Env, session: Arc<Session>) -> Result<Function<'_, ()
             &raw mut function,
         )
     };
-    // SAFETY: as above. The finalizer runs once, when the function is collected or its environment ends.
     let owned = if created == sys::Status::napi_ok {
+        // SAFETY: as above. The finalizer runs once, when the function is collected or its environment ends.
         unsafe {
             sys::napi_add_finalizer(
                 env.raw(),
