@@ -50,7 +50,7 @@ async function demonstrate(aws) {
   console.log("\n3. The same with a wrong thing name: what the log of a misconfigured gateway says");
   const wrong = await run(aws, { ...inToken, thingName: "gw-9999" });
 
-  console.log("\n4. Keys of 8 seconds, and from the third second on the endpoint is down for 4 of them");
+  console.log("\n4. Keys of 10 seconds, and from the third second on the endpoint is down for 4 of them");
   const lasting = await outage(aws, inToken);
 
   const good = pem === 0 && hsm === 0 && wrong === 1 && lasting === 0;
@@ -74,7 +74,7 @@ async function run(aws, session) {
 
 /** Runs the example that goes on calling, with an outage in its middle. */
 async function outage(aws, session) {
-  await control(aws, "PUT", "/aliases/gateway-role", { durationSeconds: 8 });
+  await control(aws, "PUT", "/aliases/gateway-role", { durationSeconds: 10 });
   const child = await example(aws, session, "outage", "12");
   const end = once(child, "exit");
   await setTimeout(3000);
