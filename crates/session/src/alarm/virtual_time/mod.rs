@@ -1,17 +1,19 @@
 //! Time that a test owns: a clock and an alarm that move only when the test says so.
 
+mod wait;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use refresh_session_core::{BootTime, Clock, Timestamp};
 
 use super::{Alarm, Change};
 use crate::source::Fetching;
+use wait::Wait;
 
 /// A clock and an alarm in one. It starts a thousand seconds after boot, on 2026-01-01T00:00:00Z.
 ///
@@ -130,7 +132,7 @@ impl VirtualTime {
     }
 
     fn wait(&self, until: Option<BootTime>) -> Wait<'_> {
-        Wait { time: self, until, number: None }
+        Wait::new(self, until)
     }
 }
 
@@ -210,49 +212,6 @@ impl Alarm for VirtualTime {
                 }
             }
         })
-    }
-}
-
-/// Until a boot time, which gives `None`, or for a change that this reader has not seen.
-struct Wait<'a> {
-    time: &'a VirtualTime,
-    until: Option<BootTime>,
-    number: Option<u64>,
-}
-
-impl Future for Wait<'_> {
-    type Output = Option<Change>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.time.state();
-        state.activity += 1;
-        match self.until {
-            Some(until) if until <= state.boot => return Poll::Ready(None),
-            Some(_) => {}
-            None => {
-                let seen = self.time.seen.load(Ordering::Relaxed);
-                if let Some(change) = state.changes.get(seen) {
-                    self.time.seen.store(seen + 1, Ordering::Relaxed);
-                    return Poll::Ready(Some(*change));
-                }
-            }
-        }
-        let number = self.number.unwrap_or(state.next);
-        state.next = state.next.max(number + 1);
-        state.waiting.insert(number, Waiting { until: self.until, waker: context.waker().clone() });
-        drop(state);
-        self.number = Some(number);
-        Poll::Pending
-    }
-}
-
-impl Drop for Wait<'_> {
-    fn drop(&mut self) {
-        let mut state = self.time.state();
-        state.activity += 1;
-        if let Some(number) = self.number {
-            state.waiting.remove(&number);
-        }
     }
 }
 
