@@ -83,7 +83,8 @@ function countSum(output) {
 function countAva(output) {
   const number = (pattern) => Number(pattern.exec(output)?.[1] ?? 0);
   return {
-    passed: number(/^\s*(\d+) tests? passed$/m),
+    // With a failure ava sums up only those.
+    passed: number(/^\s*(\d+) tests? passed$/m) || output.match(/^\s*✔ /gm)?.length || 0,
     failed:
       number(/^\s*(\d+) tests? failed$/m) +
       number(/^\s*(\d+) uncaught exceptions?$/m) +
