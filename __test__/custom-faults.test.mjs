@@ -141,7 +141,6 @@ test("every property is read once, getters and proxies included", async (t) => {
     secretAccessKey: 1,
     sessionToken: 1,
     expiration: 1,
-    accountId: 1,
   });
 });
 

@@ -229,8 +229,8 @@ const mutants = [
   {
     name: "no spread after a resume",
     file: "machine/mod.rs",
-    find: "SPREAD_AFTER_RESUME.min(left / 10)",
-    replace: "SPREAD_AFTER_RESUME.min(left / 10) / 1000",
+    find: "SPREAD_OF_TIMERS.min(left / 10)",
+    replace: "SPREAD_OF_TIMERS.min(left / 10) / 1000",
   },
 ];
 

@@ -87,8 +87,8 @@ impl JsCredentials {
         };
         call.over = true;
         match reply {
-            Ok(NativeCustomReply { keys: Some(keys), .. }) => Ok(keys.into()),
             Ok(NativeCustomReply { failure: Some(failure), .. }) => Err(failure.into_error(self.param)),
+            Ok(NativeCustomReply { keys: Some(keys), .. }) => Ok(keys.into()),
             // Its thread has ended.
             _ => Err(Error::new(Code::CallbackFailed, format!("`{}` could not be called", self.param))),
         }

@@ -171,9 +171,9 @@ impl NativeSession {
     /// Ends the session.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
-        let session = self.session.clone();
+        let closed = self.session.close();
         env.spawn_future(async move {
-            session.close().await;
+            closed.await;
             Ok(())
         })
     }

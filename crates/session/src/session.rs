@@ -83,10 +83,14 @@ impl Session {
     }
 
     /// Ends it. Whoever waits on it gets `ERR_CLOSED`; with the last session on a source the fetch is dropped, keys
-    /// are wiped, connections and token sessions closed. Again and again has no further effect.
-    pub async fn close(&self) {
-        if let Some(engine) = self.leave() {
-            engine.close().await;
+    /// are wiped, connections and token sessions closed: the future is the wait for that, all else has happened when this
+    /// returns. Again and again has no further effect.
+    pub fn close(&self) -> impl Future<Output = ()> + Send + use<> {
+        let engine = self.leave();
+        async move {
+            if let Some(engine) = engine {
+                engine.close().await;
+            }
         }
     }
 

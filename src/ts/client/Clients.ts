@@ -25,8 +25,8 @@ export class Clients {
   #closed = false;
 
   /** @param options - the session option `clientCache`, checked */
-  constructor(host: ClientHost, options: false | ClientCacheOptions = {}) {
-    const { policy = DEFAULT_POLICY, maxSize = DEFAULT_MAX_SIZE } = options || {};
+  constructor(host: ClientHost, options: false | ClientCacheOptions = NOTHING) {
+    const { policy = DEFAULT_POLICY, maxSize = DEFAULT_MAX_SIZE } = options || NOTHING;
     this.#host = host;
     this.#policy = policy;
     this.#caching = options !== false;
@@ -52,7 +52,7 @@ export class Clients {
       policy = this.#policy,
       maxSize,
       cache = this.#caching,
-    } = options === undefined ? {} : clientOptions(options);
+    } = options === undefined ? NOTHING : clientOptions(options);
     const own = ownConfig(config, this.#host.region);
     if (!cache) return this.#make(Ctor, own).client as InstanceType<C>;
 
@@ -90,6 +90,9 @@ export class Clients {
     return kept;
   }
 }
+
+/** Without a prototype: what is not there must not be found elsewhere. */
+const NOTHING: ClientOptions = Object.freeze(Object.create(null));
 
 function nameOf(Ctor: ClientConstructor): string {
   const { name } = Ctor as { name?: unknown };

@@ -13,13 +13,17 @@ import type { Lent } from "./lent";
 interface SigningConfig {
   systemClockOffset?: unknown;
   maxAttempts?(): Promise<number>;
-  credentials(options: { forceRefresh: true }): Promise<unknown>;
+  credentials(options: { forceRefresh: true }): Promise<{ accessKeyId: string }>;
 }
 
 type Arguments = { readonly request?: unknown; readonly [OPERATION]?: Operation };
 type Handler = (args: Arguments) => Promise<{ output?: unknown }>;
+interface Context {
+  /** Where the newer versions keep how an operation identifies itself: by then they have asked for keys, if any. */
+  readonly __smithy_context?: { readonly selectedHttpAuthScheme?: unknown };
+}
 interface Stack {
-  add(middleware: (next: Handler) => Handler, options: object): void;
+  add(middleware: (next: Handler, context: Context) => Handler, options: object): void;
 }
 
 /** One `send()`, with all its attempts. */
@@ -57,9 +61,10 @@ export function addHealing(
   const renewed = async (accessKeyId: string): Promise<boolean> => {
     try {
       giveBack(accessKeyId);
-      // The wait for the new keys. A client that keeps keys for itself replaces them.
-      await config.credentials({ forceRefresh: true });
-      return true;
+      // The wait for the new keys. A client that keeps keys for itself replaces them. While the source is down these
+      // are the old ones, which need not be sent again.
+      const { accessKeyId: now } = await config.credentials({ forceRefresh: true });
+      return now !== accessKeyId;
     } catch {
       // There are none: the service's word stands.
       return false;
@@ -69,8 +74,8 @@ export function addHealing(
   const mayRepeat = async (request: unknown): Promise<boolean> =>
     !isStreaming(request) && (await config.maxAttempts?.()) !== 1;
   // Outside the SDK's retries: once for each operation.
-  const heal = (next: Handler) => async (args: Arguments) => {
-    await setClock?.();
+  const heal = (next: Handler, context: Context) => async (args: Arguments) => {
+    await setClock?.(context);
     const operation: Operation = { signedWith: undefined };
     const send = () => next({ ...args, [OPERATION]: operation });
     let before: number;
@@ -147,14 +152,13 @@ function fieldOf(fields: Record<string, unknown> | undefined, name: string): str
  * What sets the client's clock by the session's. The SDK takes it from replies, so it signs the first request with the
  * local one. Once it has learnt better than us, it is left alone.
  */
-function clockOf(config: SigningConfig, host: ClientHost): () => Promise<void> {
+function clockOf(config: SigningConfig, host: ClientHost): (context: Context) => Promise<void> {
   let ours = 0;
-  let asked = false;
-  return async () => {
-    // The first keys tell the time too, and some versions date a signature before they ask for them.
-    if (!asked) await host.credentials();
-    asked = true;
+  return async (context) => {
     if (config.systemClockOffset !== ours) return;
+    // The first keys tell the time too, and S3 3.600 dates a signature before it asks for them. Why there are none is
+    // told when they are asked for.
+    if (context.__smithy_context?.selectedHttpAuthScheme === undefined) await host.credentials().catch(() => {});
     ours = host.clockOffsetMs();
     config.systemClockOffset = ours;
   };

@@ -1,4 +1,5 @@
 import { threadId } from "node:worker_threads";
+import { bare } from "../bare";
 import type { NativeCustomFailure, NativeCustomReply } from "../binding";
 import { keysOf, ShapeError } from "./shape";
 
@@ -14,6 +15,8 @@ export interface CallbackOwner {
   /** What it is called in messages. */
   readonly name: string;
   readonly withAccountId: boolean;
+  /** How the sessions refresh: those with other settings ask for themselves. */
+  readonly settings: object;
 }
 
 /**
@@ -30,13 +33,13 @@ export class CredentialsCallback {
 
   /** The callback of `owner`. */
   static of(owner: CallbackOwner, ask: Ask): CredentialsCallback {
-    const { call, argument, name, withAccountId } = owner;
-    const same = `${threadId} ${name} ${idOf(call)} ${argument === undefined ? "-" : idOf(argument)} ${withAccountId}`;
-    const ofCall = callbacks.get(call) ?? new Map<string, CredentialsCallback>();
-    callbacks.set(call, ofCall);
-    const callback = ofCall.get(same) ?? new CredentialsCallback(same, ask, name, withAccountId);
-    ofCall.set(same, callback);
-    return callback;
+    const { call, argument, name, withAccountId, settings } = owner;
+    // A text or number has no identity: its session is alone.
+    const beside = argument === undefined ? call : isObject(argument) ? argument : {};
+    const same = `${threadId} ${idOf(call)} ${idOf(beside)} ${name} ${withAccountId} ${JSON.stringify(settings)}`;
+    const ofCall = entry(callbacks, call, () => new WeakMap<object, Map<string, CredentialsCallback>>());
+    const ofBoth = entry(ofCall, beside, () => new Map<string, CredentialsCallback>());
+    return entry(ofBoth, same, () => new CredentialsCallback(same, ask, name, withAccountId));
   }
 
   private constructor(same: string, ask: Ask, name: string, withAccountId: boolean) {
@@ -46,26 +49,28 @@ export class CredentialsCallback {
     this.#withAccountId = withAccountId;
   }
 
-  readonly ask = async (call: number): Promise<NativeCustomReply> => {
+  async ask(call: number): Promise<NativeCustomReply> {
     const controller = new AbortController();
     this.#calls.set(call, controller);
     try {
       const given = await this.#ask(controller.signal);
       const keys = keysOf(given, this.#withAccountId);
       this.#failure = undefined;
-      return { keys };
+      return bare({ keys });
     } catch (cause) {
       this.#failure = { cause };
-      return { failure: this.#described(cause) };
+      return bare({ failure: bare(this.#described(cause)) });
     } finally {
       this.#calls.delete(call);
     }
-  };
+  }
 
-  readonly abort = (call: number): void => {
+  abort(call: number): void {
     const reason = new DOMException(`\`${this.#name}\`: the credentials are not waited for any more`, "TimeoutError");
     this.#calls.get(call)?.abort(reason);
-  };
+    // It may never settle.
+    this.#calls.delete(call);
+  }
 
   /** What the last call threw: a `ShapeError` has nothing to add to the message. */
   get cause(): unknown {
@@ -83,10 +88,7 @@ export class CredentialsCallback {
         retryable: true,
       };
     }
-    const { name, code, retryable } = (typeof cause === "object" && cause !== null ? cause : {}) as Record<
-      string,
-      unknown
-    >;
+    const { name, code, retryable } = (isObject(cause) ? cause : {}) as Record<string, unknown>;
     const kinds = [name, code].filter((kind) => typeof kind === "string" && /^\w{1,64}$/.test(kind));
     return {
       bad: false,
@@ -98,19 +100,27 @@ export class CredentialsCallback {
   }
 }
 
-/** Held by their functions. */
-const callbacks = new WeakMap<object, Map<string, CredentialsCallback>>();
+/** By function, and by arguments where there are any: held by both. */
+const callbacks = new WeakMap<object, WeakMap<object, Map<string, CredentialsCallback>>>();
 
 const ids = new WeakMap<object, number>();
 let last = 0;
 
-/** A number of its own for every object or function; for other values a new one each time. */
-function idOf(value: unknown): number {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") return ++last;
-  let id = ids.get(value);
-  if (id === undefined) {
-    id = ++last;
-    ids.set(value, id);
+/** A number of its own for every object or function. */
+function idOf(value: object): number {
+  return entry(ids, value, () => ++last);
+}
+
+/** What `map` has for `key`, made if it is not there. */
+function entry<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): unknown }, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
   }
-  return id;
+  return value;
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
 }

@@ -4,6 +4,7 @@
  */
 
 import { isDate } from "node:util/types";
+import { bare } from "../bare";
 import type { NativeCustomKeys } from "../binding";
 
 /** Says what is wrong, never what was found: it may be a key. */
@@ -15,7 +16,7 @@ export function keysOf(given: unknown, withAccountId: boolean): NativeCustomKeys
     throw new ShapeError(`a credentials object is wanted, it is ${kindOf(given)}`);
   }
   const fields = given as Record<string, unknown>;
-  return SEED_ONLY.some((name) => name in fields) ? seedShaped(fields) : sdkShaped(fields, withAccountId);
+  return SEED_ONLY.some((name) => isIn(fields, name)) ? seedShaped(fields) : sdkShaped(fields, withAccountId);
 }
 
 /** boto3-refresh-session's, all four required. */
@@ -49,15 +50,22 @@ function sdkShaped(given: Record<string, unknown>, withAccountId: boolean): Nati
   return keys;
 }
 
-/** Without a prototype, since the native side reads through it. */
-function bare<T extends object>(fields: T): T {
-  return Object.assign(Object.create(null), fields);
-}
-
 function picked<N extends string>(given: Record<string, unknown>, names: readonly N[]): Record<N, unknown> {
   const fields = Object.create(null);
-  for (const name of names) fields[name] = given[name];
+  for (const name of names) fields[name] = read(given, name);
   return fields;
+}
+
+/** Also of a class with getters, but not what somebody has put on every object. */
+function read(given: Record<string, unknown>, name: string): unknown {
+  return isIn(given, name) ? given[name] : undefined;
+}
+
+function isIn(given: object, name: string): boolean {
+  for (let holder = given; holder !== null && holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
+    if (Object.hasOwn(holder, name)) return true;
+  }
+  return false;
 }
 
 function demand<N extends string>(fields: Record<N, unknown>, names: readonly N[]): void {

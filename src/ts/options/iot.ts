@@ -104,7 +104,7 @@ export class PinCallback {
     this.#ask = ask;
   }
 
-  readonly ask = async (): Promise<string | Uint8Array> => {
+  async ask(): Promise<string | Uint8Array> {
     this.#failure = undefined;
     try {
       return textOrBytes(await this.#ask(), "pkcs11.userPin");
@@ -112,7 +112,7 @@ export class PinCallback {
       this.#failure = { cause };
       throw cause;
     }
-  };
+  }
 
   /** What it threw the last time it was asked. */
   get failure(): unknown {

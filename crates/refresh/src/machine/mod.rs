@@ -197,9 +197,7 @@ impl Machine {
     /// The machine was suspended. As [`handle_change`](Self::handle_change), and a refresh by timer that has become
     /// due waits a little: a whole fleet may resume together. A caller need not.
     pub fn handle_resume(&mut self, now: BootTime) {
-        let left = self.held.as_ref().and_then(|held| held.left(now));
-        let span = left.map_or(SPREAD_AFTER_RESUME, |left| SPREAD_AFTER_RESUME.min(left / 10));
-        self.timer_not_before = now.after(between(Duration::ZERO, span, &mut self.rng));
+        self.spread_timer(now);
         self.handle_change(now);
     }
 
@@ -209,7 +207,10 @@ impl Machine {
     pub fn handle_wall_set(&mut self, now: BootTime, wall: Timestamp) {
         let Some(judged) = self.judged else { return };
         let passed = i64::try_from(now.since(judged.at).as_millis()).unwrap_or(i64::MAX);
-        self.doubted |= wall.millis_since(judged.wall).saturating_sub(passed).abs() > TOLERATED_STEP_MILLIS;
+        if wall.millis_since(judged.wall).saturating_sub(passed).abs() > TOLERATED_STEP_MILLIS {
+            self.doubted = true;
+            self.spread_timer(now);
+        }
     }
 
     /// A caller has given up. The fetch goes on: the next one will be glad of it.
@@ -254,6 +255,13 @@ impl Machine {
         self.actions.push_back(Action::Answer { ticket, outcome });
     }
 
+    /// Has the timer wait a little: what has just happened here may have happened to a whole fleet.
+    fn spread_timer(&mut self, now: BootTime) {
+        let left = self.held.as_ref().and_then(|held| held.left(now));
+        let span = left.map_or(SPREAD_OF_TIMERS, |left| SPREAD_OF_TIMERS.min(left / 10));
+        self.timer_not_before = now.after(between(Duration::ZERO, span, &mut self.rng));
+    }
+
     /// Whether keys that still hold are worth waiting for new ones.
     const fn wants_others(&self) -> bool {
         self.forced || self.doubted
@@ -270,8 +278,8 @@ const TOLERATED_STEP_MILLIS: i64 = 30_000;
 /// How far apart the members of a fleet try again after a change they all see.
 const SPREAD_AFTER_CHANGE: Duration = Duration::from_secs(5);
 
-/// How far apart they refresh after a resume.
-const SPREAD_AFTER_RESUME: Duration = Duration::from_secs(30);
+/// How far apart they refresh after a resume, or after their clocks were set.
+const SPREAD_OF_TIMERS: Duration = Duration::from_secs(30);
 
 fn closed() -> Error {
     Error::new(Code::Closed, "the session is closed").with_hint("Make a new session, or close it later.")

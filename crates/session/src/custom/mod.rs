@@ -82,9 +82,12 @@ impl Source for CustomSource {
     fn timed_out(&self, limit: Duration) -> Error {
         let param = self.name.param();
         let message = format!("`{param}` gave no credentials within {} ms", limit.as_millis());
-        Error::new(Code::Timeout, message)
-            .with_param(param)
-            .with_hint("Its `signal` has been aborted. It must settle in time; or raise `timeoutMs`.")
+        Error::new(Code::Timeout, message).with_param(param).with_hint(match self.name {
+            CustomName::Callback => {
+                "Its `signal` has been aborted. It must settle in time; or raise `timeoutMs`."
+            }
+            CustomName::Provider => "It must settle in time; or raise `timeoutMs`.",
+        })
     }
 
     fn close(&self) -> Fetching<'_, ()> {

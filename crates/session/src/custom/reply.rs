@@ -33,8 +33,8 @@ pub enum CustomExpiration {
     Millis(f64),
 }
 
-/// JavaScript's dates end here (ECMA-262, section 21.4.1.1).
-const LAST_DATE_MILLIS: f64 = 8.64e15;
+/// The end of the year 9999: dates after it have no RFC 3339 form.
+const LAST_DATE_MILLIS: f64 = 253_402_300_799_999.0;
 
 pub(super) fn parse(keys: CustomKeys, name: CustomName) -> Result<Identity> {
     let bad = |what: &str| bad(name, what);
@@ -63,6 +63,9 @@ pub(super) fn parse(keys: CustomKeys, name: CustomName) -> Result<Identity> {
                 reason = "a date's milliseconds fit, as was just checked"
             )]
             Some(Timestamp::from_unix_millis(millis as i64))
+        }
+        CustomExpiration::Millis(millis) if millis.is_finite() => {
+            return Err(bad("its expiration is after the year 9999"));
         }
         CustomExpiration::Millis(_) => return Err(bad("its expiration is an invalid Date")),
     };
@@ -134,10 +137,11 @@ mod tests {
                 "{text}"
             );
         }
-        for millis in [f64::NAN, f64::INFINITY, -1e300] {
-            assert!(
-                refusal(|keys| keys.expiration = CustomExpiration::Millis(millis)).contains("invalid Date")
-            );
+        for (millis, said) in
+            [(f64::NAN, "invalid Date"), (f64::INFINITY, "invalid Date"), (8.64e15, "year 9999")]
+        {
+            let refusal = refusal(|keys| keys.expiration = CustomExpiration::Millis(millis));
+            assert!(refusal.contains(said), "{refusal}");
         }
     }
 }
