@@ -7,6 +7,7 @@
 //! | [`secret`] | bytes that never print |
 //! | [`time`] | server time and boot time, and the [`Clock`] that gives them |
 //! | [`shown`] | values of options in messages: one line, short, no key in the wrong place |
+//! | [`authority`] | `host[:port]` as it is typed into options |
 //! | [`signer`] | what TLS asks of a private key, wherever it lives |
 //! | [`certificate`] | the facts read from an X.509 certificate |
 //! | [`crypto`] | digests, keyed hashes and signature checks: the only place that names the crypto library besides `tls` |
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod authority;
 pub mod certificate;
 pub mod crypto;
 pub mod error;

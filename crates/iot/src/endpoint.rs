@@ -3,8 +3,7 @@
 //! AWS gives every account two endpoints that look alike. The data endpoint (MQTT) is the one people have at hand, so
 //! it is rewritten, with a warning. Any other name is taken as it is: a VPC endpoint, a proxy, a test server.
 
-use std::net::{IpAddr, Ipv6Addr};
-
+use refresh_session_core::authority::{is_host, split_port};
 use refresh_session_core::shown::quoted;
 use refresh_session_core::{Error, Result, Warning};
 
@@ -62,42 +61,6 @@ impl Endpoint {
         let region = region_in(&credentials_host);
         Ok((Self { host: credentials_host, port, region }, Some(warning)))
     }
-}
-
-fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
-    if let Some(bracketed) = text.strip_prefix('[') {
-        let (host, rest) = bracketed.split_once(']').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())?;
-        return match rest.strip_prefix(':') {
-            Some(port) => Some((host, Some(parse_port(port)?))),
-            None => rest.is_empty().then_some((host, None)),
-        };
-    }
-    match text.split_once(':') {
-        Some((host, port)) => Some((host, Some(parse_port(port)?))),
-        None => Some((text, None)),
-    }
-}
-
-fn parse_port(text: &str) -> Option<u16> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|port| *port != 0)
-}
-
-/// A DNS name (RFC 1123, with the underscore that private zones use) or an IP address.
-fn is_host(host: &str) -> bool {
-    if host.parse::<IpAddr>().is_ok() {
-        return true;
-    }
-    host.len() <= 253
-        && host.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        })
 }
 
 fn is_aws(host: &str) -> bool {

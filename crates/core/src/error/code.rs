@@ -119,7 +119,12 @@ codes! {
     Dns = "ERR_DNS", Connection, true;
     /// TCP was refused or unreachable.
     Connect = "ERR_CONNECT", Connection, true;
-    /// TCP or TLS did not come up in `connectTimeoutMs`.
+    /// The proxy asks for a user name and password: none were given, or it refused them.
+    ProxyAuth = "ERR_PROXY_AUTH", Connection, false;
+    /// The proxy refused to connect to the endpoint, or what it answered is no HTTP.
+    Proxy = "ERR_PROXY", Connection, true;
+    /// The way to the endpoint (name lookup, TCP, proxy, TLS) did not come up in `connectTimeoutMs`; the message names
+    /// the phase that was under way.
     ConnectTimeout = "ERR_CONNECT_TIMEOUT", Connection, true;
     /// The whole fetch did not finish in `timeoutMs`; the message names the phase that was under way.
     Timeout = "ERR_TIMEOUT", Connection, true;
