@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use refresh_session_core::{Code, Error, Result, Warning};
 use rustls::ClientConfig;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::client::danger::ServerCertVerifier;
 
 use crate::handshake::CertificateResolver;
 use crate::provider::provider;
+use crate::server::{Judge, danger};
 use crate::{ClientIdentity, Trust};
 
 /// An identity, the roots it trusts, and the TLS settings: what a connection needs besides an address.
@@ -31,14 +29,15 @@ impl TlsConfig {
     /// off, anybody can play the server; it exists for laboratories.
     pub fn new(identity: &ClientIdentity, trust: &Trust, verify_peer: bool) -> Result<Self> {
         let (roots, warning) = trust.roots()?;
+        let trusted = trust.described(roots.len(), warning.is_some());
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(unbuildable)?;
         let verifier: Arc<dyn ServerCertVerifier> = if verify_peer {
-            WebPkiServerVerifier::builder_with_provider(roots, provider()).build().map_err(|error| {
+            Arc::new(Judge::new(roots, trusted).map_err(|error| {
                 Error::new(Code::BadCa, format!("option `ca`: the trusted roots are unusable: {error}"))
                     .with_param("ca")
-            })?
+            })?)
         } else {
             Arc::new(danger::AnyServer)
         };
@@ -65,54 +64,4 @@ impl fmt::Debug for TlsConfig {
 #[expect(clippy::needless_pass_by_value, reason = "shape of map_err")]
 fn unbuildable(error: rustls::Error) -> Error {
     Error::new(Code::Internal, format!("the TLS configuration cannot be built: {error}"))
-}
-
-/// What `verifyPeer: false` switches on. The name is the warning.
-mod danger {
-    use rustls::Error;
-    use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-
-    use super::{
-        CertificateDer, DigitallySignedStruct, HandshakeSignatureValid, ServerCertVerified,
-        ServerCertVerifier, ServerName, SignatureScheme, UnixTime, provider,
-    };
-
-    /// Believes any certificate. The handshake's own signature is still checked: the peer has the key it shows.
-    #[derive(Debug)]
-    pub(super) struct AnyServer;
-
-    impl ServerCertVerifier for AnyServer {
-        fn verify_server_cert(
-            &self,
-            _end_entity: &CertificateDer<'_>,
-            _intermediates: &[CertificateDer<'_>],
-            _server_name: &ServerName<'_>,
-            _ocsp_response: &[u8],
-            _now: UnixTime,
-        ) -> Result<ServerCertVerified, Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            dss: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            dss: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            provider().signature_verification_algorithms.supported_schemes()
-        }
-    }
 }

@@ -6,10 +6,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use refresh_session_core::Error;
+use refresh_session_core::{BootTime, Error};
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
+
+use crate::link::attempts::Attempts;
+use crate::link::hop::Hop;
+use crate::server::Rejected;
 
 tokio::task_local! {
     static CURRENT: Arc<HandshakeReport>;
@@ -23,24 +27,16 @@ pub(crate) enum Phase {
     Resolve,
     /// Opening the TCP connection.
     Connect,
+    /// Waiting for the proxy's answer to CONNECT.
+    Proxy,
     /// The TLS handshake.
     Handshake,
     /// The token is making the signature that the handshake needs.
     Sign,
-    /// Request sent, waiting for or reading the reply.
+    /// Request sent, waiting for the head of the reply.
     Response,
-}
-
-impl Phase {
-    pub(crate) fn described(self) -> &'static str {
-        match self {
-            Self::Resolve => "looking up the name",
-            Self::Connect => "opening the TCP connection",
-            Self::Handshake => "in the TLS handshake",
-            Self::Sign => "waiting for the token's signature",
-            Self::Response => "waiting for the reply",
-        }
-    }
+    /// Reading the body of the reply.
+    Body,
 }
 
 /// A record of one connection attempt, written by rustls' callbacks and read when it ends.
@@ -50,6 +46,9 @@ pub(crate) struct HandshakeReport {
     certificate_sent: AtomicBool,
     refused_schemes: Mutex<Option<String>>,
     signer_error: Mutex<Option<Error>>,
+    rejected: Mutex<Option<Rejected>>,
+    /// What each address said.
+    pub(crate) attempts: Attempts,
 }
 
 impl HandshakeReport {
@@ -66,9 +65,38 @@ impl HandshakeReport {
         match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Resolve,
             1 => Phase::Connect,
-            2 => Phase::Handshake,
-            3 => Phase::Sign,
-            _ => Phase::Response,
+            2 => Phase::Proxy,
+            3 => Phase::Handshake,
+            4 => Phase::Sign,
+            5 => Phase::Response,
+            _ => Phase::Body,
+        }
+    }
+
+    /// What was under way, for somebody who was cut off: completes "it was …".
+    pub(crate) fn under_way(&self, hop: &Hop<'_>, now: BootTime) -> String {
+        let through = match hop {
+            Hop::Endpoint(_) => String::new(),
+            Hop::Proxy(_) => format!(" through {hop}"),
+        };
+        match (self.phase(), hop) {
+            (Phase::Resolve, Hop::Endpoint(_)) => "looking up the name".into(),
+            (Phase::Resolve, Hop::Proxy(proxy)) => {
+                format!("looking up the name of the proxy, {}", proxy.host())
+            }
+            (Phase::Connect, _) => {
+                let to = match hop {
+                    Hop::Endpoint(_) => String::new(),
+                    Hop::Proxy(_) => format!(" to {hop}"),
+                };
+                let said = self.attempts.described(now).map(|said| format!(" ({said})")).unwrap_or_default();
+                format!("opening the TCP connection{to}{said}")
+            }
+            (Phase::Proxy, _) => format!("waiting for the answer of {hop}"),
+            (Phase::Handshake, _) => format!("in the TLS handshake{through}"),
+            (Phase::Sign, _) => "waiting for the token's signature".into(),
+            (Phase::Response, _) => format!("waiting for the reply{through}"),
+            (Phase::Body, _) => format!("waiting for the reply's body{through}"),
         }
     }
 
@@ -85,6 +113,17 @@ impl HandshakeReport {
     /// What the signer said, as it said it.
     pub(crate) fn signer_error(&self) -> Option<Error> {
         self.signer_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The server's certificate, if it was not accepted.
+    pub(crate) fn rejected(&self) -> Option<Rejected> {
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn reject(rejected: Rejected) {
+        let _ = CURRENT.try_with(|report| {
+            *report.rejected.lock().unwrap_or_else(PoisonError::into_inner) = Some(rejected);
+        });
     }
 
     pub(crate) fn signing() {

@@ -6,6 +6,9 @@
 //! | [`identity`] | certificate chain + private key (PEM, or a [`Signer`](refresh_session_core::Signer)), matched at construction |
 //! | [`trust`] | which servers are believed: the system's roots, Amazon's, or the user's bundle |
 //! | [`config`] | the TLS configuration made of both; one per identity, so that tickets of one are never used by another |
+//! | `server` | the check of the server's certificate, and what is told of one that fails it |
+//! | `link` | the way to the endpoint: name lookup, addresses side by side, proxy |
+//! | [`proxy`] | HTTP `CONNECT`: whose URL, whom for, what it answers |
 //! | [`http`] | one kept HTTP/1.1 connection: phases, timeouts, size cap, and errors that say which phase failed |
 //!
 //! TLS 1.2 and 1.3. The crypto provider is *ring*, chosen in [`provider`] and nowhere else.
@@ -22,12 +25,16 @@ pub mod config;
 mod handshake;
 pub mod http;
 pub mod identity;
+mod link;
 pub mod material;
 pub mod provider;
+pub mod proxy;
+mod server;
 pub mod trust;
 
 pub use config::TlsConfig;
 pub use http::{HttpClient, HttpRequest, HttpResponse, Target};
 pub use identity::ClientIdentity;
 pub use material::Material;
+pub use proxy::Proxy;
 pub use trust::Trust;

@@ -1,8 +1,6 @@
 //! From a target to an HTTP/1.1 connection over TLS.
 
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +8,9 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use refresh_session_core::{BootTime, Code, Error, Result};
+use refresh_session_core::{BootTime, Clock, Code, Error, Result};
 use rustls::HandshakeKind;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -20,14 +18,20 @@ use tokio_rustls::client::TlsStream;
 
 use super::pump::Pump;
 use super::{ConnectionFacts, Target, errors};
-use crate::TlsConfig;
 use crate::handshake::{HandshakeReport, Phase};
+use crate::link::{self, hop::Hop};
+use crate::{Proxy, TlsConfig};
 
 /// How long an idle connection is kept for the next request.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
-/// How long an address that does not answer is waited for when there is another one.
-const ADDRESS_LIMIT: Duration = Duration::from_secs(2);
+/// Whither, which way, and as whom.
+pub(super) struct Way {
+    pub(super) target: Target,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) tls: TlsConfig,
+    pub(super) clock: Arc<dyn Clock>,
+}
 
 /// An open connection and what is known of it.
 pub(super) struct Connection {
@@ -43,26 +47,26 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(
-        target: &Target,
-        tls: &TlsConfig,
+        way: Way,
         connect_timeout: Option<Duration>,
         report: Arc<HandshakeReport>,
     ) -> Result<Self> {
-        let (target, tls) = (target.clone(), tls.clone());
-        let (authority, in_task) = (target.authority(), report.clone());
+        let way = Arc::new(way);
+        let (in_task, of_task) = (report.clone(), way.clone());
         // In a task of its own: see the module's doc. Dropped, it goes on alone until the token lets go of it.
         let opening = tokio::spawn(async move {
-            let stream = connect_tcp(&target, &in_task).await?;
+            let Way { target, proxy, tls, clock } = &*of_task;
+            let stream = link::open(target, proxy.as_ref(), &in_task, &**clock).await?;
             in_task.enter(Phase::Handshake);
-            handshake_tls(stream, &target, &tls, in_task.clone()).await
+            handshake_tls(stream, target, tls, in_task.clone()).await
         });
         let opening = AbortOnDrop(opening);
         let opened = match connect_timeout {
             None => opening.await,
-            Some(limit) => match timeout(limit, opening).await {
-                Ok(opened) => opened,
-                Err(_) => return Err(errors::connect_timed_out(&authority, limit, report.phase())),
-            },
+            Some(limit) => timeout(limit, opening).await.map_err(|_| {
+                let hop = Hop::towards(&way.target, way.proxy.as_ref());
+                errors::connect_timed_out(&hop, &way.target, limit, &report, way.clock.boot())
+            })?,
         };
         let stream = opened.unwrap_or_else(|_| {
             Err(Error::new(Code::Internal, "the connecting task ended without an answer"))
@@ -136,35 +140,6 @@ impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-async fn connect_tcp(target: &Target, report: &HandshakeReport) -> Result<TcpStream> {
-    report.enter(Phase::Resolve);
-    let addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port))
-        .await
-        .map_err(|error| errors::dns(target, &error))?
-        .collect();
-    report.enter(Phase::Connect);
-    let mut failures = Vec::new();
-    for (index, address) in addresses.iter().enumerate() {
-        let connecting = TcpStream::connect(address);
-        let connected = if index + 1 == addresses.len() {
-            connecting.await
-        } else {
-            // One that is black-holed, such as IPv6 on many sites, must not use up the time of the next.
-            timeout(ADDRESS_LIMIT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        };
-        match connected {
-            Ok(stream) => {
-                // Two small writes (Finished, request) must not wait for the server's delayed acknowledgement.
-                // A socket that cannot do it still works.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => failures.push(format!("{address}: {error}")),
-        }
-    }
-    Err(errors::unreachable(target, &failures))
 }
 
 async fn handshake_tls(

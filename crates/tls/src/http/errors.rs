@@ -1,62 +1,78 @@
 //! From what rustls, hyper and the kernel report to one typed error that names the phase and the culprit.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
 use http::response::Parts;
-use refresh_session_core::{Code, Error};
-use rustls::{AlertDescription, CertificateError, Error as RustlsError};
+use refresh_session_core::{BootTime, Code, Error};
+use rustls::{AlertDescription, Error as RustlsError};
 
 use super::headers::{REQUEST_ID, identifier};
 use super::{MAX_BODY_BYTES, Target};
 use crate::handshake::{HandshakeReport, Phase};
+use crate::link::hop::Hop;
+use crate::server;
 
 const CHECK_REGISTRATION: &str = "Check that the certificate is registered and ACTIVE in the AWS account and region \
                                   of this endpoint, and that it has not expired.";
 
 const SLOW_TOKEN: &str = "The token is slow or hung: check it, or raise `timeoutMs` and `connectTimeoutMs`.";
 
-pub(super) fn dns(target: &Target, error: &io::Error) -> Error {
-    Error::new(Code::Dns, format!("the name {} does not resolve: {error}", target.host))
-        .with_hint("Check the spelling of `endpoint`, and the device's DNS servers.")
-}
-
-pub(super) fn unreachable(target: &Target, failures: &[String]) -> Error {
-    let tried = if failures.is_empty() { "the name has no address".into() } else { failures.join("; ") };
-    Error::new(Code::Connect, format!("cannot connect to {}: {tried}", target.authority()))
-        .with_hint("Check the link, the port, and that no firewall stands between.")
-}
-
-pub(super) fn connect_timed_out(authority: &str, limit: Duration, phase: Phase) -> Error {
-    Error::new(
-        Code::ConnectTimeout,
-        format!(
-            "connecting to {authority}: not done within {} ms; it was {}",
-            limit.as_millis(),
-            phase.described()
-        ),
-    )
-    .with_hint(match phase {
-        Phase::Sign => SLOW_TOKEN,
-        _ => "Check the link to the endpoint, or raise `connectTimeoutMs`.",
+pub(super) fn connect_timed_out(
+    hop: &Hop<'_>,
+    target: &Target,
+    limit: Duration,
+    report: &HandshakeReport,
+    now: BootTime,
+) -> Error {
+    let message = format!(
+        "connecting to {}: not done within {} ms; it was {}",
+        target.authority(),
+        limit.as_millis(),
+        report.under_way(hop, now)
+    );
+    Error::new(Code::ConnectTimeout, message).with_hint(match report.phase() {
+        Phase::Sign => SLOW_TOKEN.into(),
+        phase => slow_link(phase, "`connectTimeoutMs`"),
     })
 }
 
-pub(super) fn timed_out(target: &Target, limit: Duration, phase: Phase) -> Error {
+pub(super) fn timed_out(
+    hop: &Hop<'_>,
+    target: &Target,
+    limit: Duration,
+    report: &HandshakeReport,
+    now: BootTime,
+) -> Error {
     let message = format!(
         "request to {}: no answer within {} ms; it was {}",
         target.authority(),
         limit.as_millis(),
-        phase.described()
+        report.under_way(hop, now)
     );
-    Error::new(Code::Timeout, message).with_hint(match phase {
+    Error::new(Code::Timeout, message).with_hint(match report.phase() {
         Phase::Sign => {
-            "The token is slow or hung: check it, or raise `timeoutMs` and `pkcs11.signTimeoutMs`."
+            "The token is slow or hung: check it, or raise `timeoutMs` and `pkcs11.signTimeoutMs`.".into()
         }
-        _ => "Check the link to the endpoint, or raise `timeoutMs`.",
+        phase => slow_link(phase, "`timeoutMs`"),
     })
+}
+
+/// Where to look when a phase takes too long.
+fn slow_link(phase: Phase, option: &str) -> Cow<'static, str> {
+    let first = match phase {
+        Phase::Resolve => "Check the device's DNS servers and the link to them",
+        Phase::Connect => "Check the link, the port, and that no firewall drops packets on the way",
+        Phase::Proxy => "Check that an HTTP proxy listens there, and whether it can reach the endpoint",
+        Phase::Handshake | Phase::Sign => {
+            "Something accepts connections and then is silent: check the link, and what stands between"
+        }
+        Phase::Response | Phase::Body => "Check the link to the endpoint",
+    };
+    format!("{first}, or raise {option}.").into()
 }
 
 pub(super) fn no_common_scheme(target: &Target, offered: &str) -> Error {
@@ -76,7 +92,9 @@ pub(super) fn handshake_failed(target: &Target, report: &HandshakeReport, error:
         return signer_error;
     }
     match find::<RustlsError>(error) {
-        Some(RustlsError::InvalidCertificate(fault)) => server_certificate(target, fault),
+        Some(RustlsError::InvalidCertificate(fault)) => {
+            server::error(&target.authority(), fault, report.rejected().as_ref())
+        }
         Some(RustlsError::AlertReceived(alert))
             if report.certificate_sent() && blames_certificate(*alert) =>
         {
@@ -122,31 +140,6 @@ pub(super) fn too_large(target: &Target, head: &Parts) -> Error {
     )
     .with_hint("A genuine reply has about 1.5 KiB: check what answers at `endpoint`.")
     .with_response(status, identifier(&head.headers, REQUEST_ID), None)
-}
-
-fn server_certificate(target: &Target, fault: &CertificateError) -> Error {
-    let (what, hint) = match fault {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            ("has expired", "Check the device's clock first: one that runs ahead looks the same.")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-            "is not valid yet",
-            "Check the device's clock first: one that stands in the past looks the same.",
-        ),
-        CertificateError::UnknownIssuer => (
-            "is not issued by a trusted CA",
-            "Check `ca`, the system's trust store, and that nothing inspects TLS on the way.",
-        ),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            ("is for another name", "Check `endpoint`; for a private endpoint or proxy give `serverName`.")
-        }
-        _ => ("is not acceptable", "Check what answers at `endpoint`."),
-    };
-    Error::new(
-        Code::ServerCertificate,
-        format!("the server certificate of {} {what}: {fault}", target.authority()),
-    )
-    .with_hint(hint)
 }
 
 fn certificate_refused(target: &Target, alert: AlertDescription) -> Error {

@@ -54,12 +54,14 @@ impl Connection {
         let before_reply = |error| Failure::BeforeReply { error, fresh, certificate_at_risk };
 
         let message = build(target, request).map_err(Failure::Reply)?;
+        let report = self.report.clone();
         let (sender, pump) = self.parts();
         pump.run(sender.ready()).await.map_err(before_reply)?;
         let sent = clock.boot();
         let reply = pump.run(sender.send_request(message)).await.map_err(before_reply)?;
         let received = clock.boot();
 
+        report.enter(Phase::Body);
         let (head, mut incoming) = reply.into_parts();
         let mut body = Zeroizing::new(Vec::with_capacity(4096));
         loop {

@@ -2,8 +2,9 @@
 //!
 //! # Order of a fetch
 //!
-//! 1. A kept connection that is still open and was used in the last 30 seconds is used; otherwise name lookup, TCP (each address in turn, `TCP_NODELAY`)
-//!    and TLS, within the client's connect timeout if it has one.
+//! 1. A kept connection that is still open and was used in the last 30 seconds is used; otherwise name lookup, TCP
+//!    (addresses side by side, `TCP_NODELAY`), the proxy's tunnel if there is one, and TLS, within the client's connect
+//!    timeout if it has one.
 //! 2. The request goes out; head and body of the reply come in, the body capped at [`MAX_BODY_BYTES`].
 //! 3. The connection is kept for the next request if the reply allows it.
 //!
@@ -31,8 +32,9 @@ use rustls::pki_types::ServerName;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use crate::TlsConfig;
 use crate::handshake::HandshakeReport;
+use crate::link::hop::Hop;
+use crate::{Proxy, TlsConfig};
 use connect::Connection;
 
 /// Largest reply body read. A genuine one is about 1.5 KiB.
@@ -116,6 +118,7 @@ pub struct ConnectionFacts {
 #[derive(Debug)]
 pub struct HttpClient {
     target: Target,
+    proxy: Option<Proxy>,
     tls: TlsConfig,
     connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
@@ -125,8 +128,8 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// Nothing is opened until the first [`send`](Self::send). `connect_timeout` is for name lookup, TCP and TLS
-    /// together.
+    /// Nothing is opened until the first [`send`](Self::send). `connect_timeout` is for name lookup, TCP, proxy and
+    /// TLS together.
     #[must_use]
     pub fn new(
         target: Target,
@@ -136,12 +139,19 @@ impl HttpClient {
     ) -> Self {
         Self {
             target,
+            proxy: None,
             tls,
             connect_timeout,
             clock,
             kept: Mutex::new(None),
             attempt: std::sync::Mutex::default(),
         }
+    }
+
+    /// The same through a proxy, if one is given.
+    #[must_use]
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Sends `request` and reads the reply. May be dropped at any time; the connection goes with it.
@@ -166,7 +176,7 @@ impl HttpClient {
         }
         let report = Arc::new(HandshakeReport::default());
         self.begin(report.clone());
-        let mut connection = Connection::open(&self.target, &self.tls, self.connect_timeout, report).await?;
+        let mut connection = self.open(report).await?;
         let response = connection
             .exchange(&self.target, request, &*self.clock)
             .await
@@ -178,13 +188,27 @@ impl HttpClient {
     /// The error for a [`send`](Self::send) that was dropped because a whole fetch may take no more than `limit`.
     #[must_use]
     pub fn timed_out(&self, limit: Duration) -> Error {
-        let phase = self.attempt.lock().unwrap_or_else(PoisonError::into_inner).phase();
-        errors::timed_out(&self.target, limit, phase)
+        let attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        errors::timed_out(&self.hop(), &self.target, limit, &attempt, self.clock.boot())
     }
 
     /// Closes the kept connection.
     pub async fn close(&self) {
         *self.kept.lock().await = None;
+    }
+
+    async fn open(&self, report: Arc<HandshakeReport>) -> Result<Connection> {
+        let way = connect::Way {
+            target: self.target.clone(),
+            proxy: self.proxy.clone(),
+            tls: self.tls.clone(),
+            clock: self.clock.clone(),
+        };
+        Connection::open(way, self.connect_timeout, report).await
+    }
+
+    fn hop(&self) -> Hop<'_> {
+        Hop::towards(&self.target, self.proxy.as_ref())
     }
 
     fn begin(&self, attempt: Arc<HandshakeReport>) {

@@ -55,6 +55,16 @@ impl Trust {
         Ok(Self::Bundle(Arc::new(store)))
     }
 
+    /// Who is trusted, for an error about somebody who is not: completes "trusted is …".
+    pub(crate) fn described(&self, roots: usize, fallback: bool) -> String {
+        match (self, fallback) {
+            (Self::Bundle(_), _) if roots == 1 => "the one CA of `ca`".into(),
+            (Self::Bundle(_), _) => format!("the {roots} CAs of `ca`"),
+            (Self::System, true) => "what AWS IoT chains to, as the system has no trust store".into(),
+            (Self::System, false) => format!("the system's trust store, {roots} CAs"),
+        }
+    }
+
     /// The roots, and what the user should know about them. Reads the system's store once per process.
     pub(crate) fn roots(&self) -> Result<(Arc<RootCertStore>, Option<Warning>)> {
         static SYSTEM: OnceLock<Result<(Arc<RootCertStore>, Option<Warning>)>> = OnceLock::new();
