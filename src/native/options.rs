@@ -6,7 +6,7 @@ use std::time::Duration;
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use refresh_session_core::Secret;
-use refresh_session_session::iot::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
+use refresh_session_session::iot::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options, ProxyOptions};
 use refresh_session_session::{CommonOptions, PinProvider, PinSource};
 use refresh_session_tls::Material;
 
@@ -56,6 +56,17 @@ pub struct NativeIotOptions {
     pub verify_peer: bool,
     pub server_name: Option<String>,
     pub connect_timeout_ms: Option<u32>,
+    pub proxy: Option<NativeProxyOptions>,
+}
+
+/// The `proxy` option, or what the environment has in its place.
+#[napi(object)]
+pub struct NativeProxyOptions {
+    pub url: String,
+    /// The environment variable that it is from.
+    pub variable: Option<String>,
+    /// The environment's `no_proxy`.
+    pub no_proxy: Option<String>,
 }
 
 /// The `pkcs11` option as an object.
@@ -91,7 +102,18 @@ impl NativeIotOptions {
             verify_peer: self.verify_peer,
             server_name: self.server_name,
             timeout,
+            proxy: self.proxy.map_or(ProxyOptions::Direct, NativeProxyOptions::into_options),
             connect_timeout: self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
+        }
+    }
+}
+
+impl NativeProxyOptions {
+    fn into_options(self) -> ProxyOptions {
+        let url = Secret::from(self.url);
+        match self.variable {
+            None => ProxyOptions::Url(url),
+            Some(variable) => ProxyOptions::Environment { variable, url, no_proxy: self.no_proxy },
         }
     }
 }

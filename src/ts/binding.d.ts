@@ -145,6 +145,7 @@ export interface NativeIotOptions {
   verifyPeer: boolean
   serverName?: string
   connectTimeoutMs?: number
+  proxy?: NativeProxyOptions
 }
 
 /** The `pkcs11` option as an object. */
@@ -159,6 +160,15 @@ export interface NativePkcs11Options {
   certificateLabel?: string
   certificateId?: Uint8Array
   signTimeoutMs?: number
+}
+
+/** The `proxy` option, or what the environment has in its place. */
+export interface NativeProxyOptions {
+  url: string
+  /** The environment variable that it is from. */
+  variable?: string
+  /** The environment's `no_proxy`. */
+  noProxy?: string
 }
 
 /** `status()`, times in milliseconds since 1970. */

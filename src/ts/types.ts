@@ -157,8 +157,13 @@ export interface IotOptions extends CommonOptions {
   verifyPeer?: boolean;
   /** Replaces the endpoint's name in SNI and in the certificate check. */
   serverName?: string;
-  /** Name lookup, TCP and TLS together, in milliseconds, 1 to 600 000. Default: what `timeoutMs` leaves. */
+  /** Name lookup, TCP, proxy and TLS together, in milliseconds, 1 to 600 000. Default: what `timeoutMs` leaves. */
   connectTimeoutMs?: number;
+  /**
+   * HTTP proxy on the way to the endpoint: `http://[user:password@]host[:port]`, the parts before the `@`
+   * percent-encoded; `false` for none. Default: the environment's `https_proxy` and `no_proxy`.
+   */
+  proxy?: string | false;
 }
 
 /** A private key in a PKCS#11 token. Selectors that are given must all match, and exactly one token and key must. */

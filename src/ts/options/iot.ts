@@ -1,5 +1,5 @@
 import { isUint8Array } from "node:util/types";
-import type { NativeIotOptions, NativePkcs11Options } from "../binding";
+import type { NativeIotOptions, NativePkcs11Options, NativeProxyOptions } from "../binding";
 import type { IotOptions, Pkcs11Options } from "../types";
 import {
   boolean,
@@ -16,6 +16,7 @@ import {
   textOrBytes,
 } from "./check";
 import { commonChecks, MAX_TIMEOUT_MS, type ParsedCommonOptions, parseCommonOptions } from "./common";
+import { environmentProxy } from "./proxy";
 
 type UserPin = NonNullable<Pkcs11Options["userPin"]>;
 type PinFunction = Exclude<UserPin, string | Uint8Array>;
@@ -47,6 +48,12 @@ const pkcs11: Check<string | Pkcs11Options> = (value, param) => {
   return checked(value, pkcs11Checks, `${param}.`) as Pkcs11Options;
 };
 
+const proxy: Check<string | false> = (value, param) => {
+  if (value === false) return value;
+  if (typeof value !== "string") throw invalid(param, value, "a URL such as http://host:3128, or false");
+  return text(value, param);
+};
+
 const iotChecks: Checks<IotOptions> = {
   ...commonChecks,
   endpoint: text,
@@ -61,6 +68,7 @@ const iotChecks: Checks<IotOptions> = {
   verifyPeer: boolean,
   serverName: text,
   connectTimeoutMs: integer(1, MAX_TIMEOUT_MS),
+  proxy,
 };
 
 /** Options of the IoT source, as the native side takes them. */
@@ -90,9 +98,15 @@ export function parseIotOptions(options: unknown, beside?: readonly string[]): P
       verifyPeer: given.verifyPeer ?? true,
       serverName: given.serverName,
       connectTimeoutMs: given.connectTimeoutMs,
+      proxy: proxyOf(given.proxy),
     }),
     pin,
   };
+}
+
+function proxyOf(given: string | false | undefined): NativeProxyOptions | undefined {
+  if (given === false) return undefined;
+  return given === undefined ? environmentProxy(process.env) : defined({ url: given });
 }
 
 /** Asks the user's function for the PIN, and keeps what it threw for the error's `cause`. */

@@ -5,6 +5,7 @@
 //! runtime's workers, and again only if that failed; from then on its signer looks after itself.
 
 mod options;
+mod proxy;
 mod token;
 
 use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
@@ -14,10 +15,10 @@ use refresh_session_core::crypto::keyed_hash::KeyedHash;
 use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Result, Timestamp, Warning};
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::identity::certificate_chain;
-use refresh_session_tls::{ClientIdentity, HttpClient, Target, TlsConfig, Trust};
+use refresh_session_tls::{ClientIdentity, HttpClient, Proxy, Target, TlsConfig, Trust};
 use tokio::sync::Mutex;
 
-pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options};
+pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options, ProxyOptions};
 use token::TokenIdentity;
 
 use crate::description::Description;
@@ -27,6 +28,7 @@ use crate::source::{Fetching, Source};
 pub struct IotSource {
     identity: IdentityOptions,
     target: Target,
+    proxy: Option<Proxy>,
     trust: Trust,
     verify_peer: bool,
     request: IotRequest,
@@ -56,6 +58,8 @@ impl IotSource {
         let mut description = describe(&options);
         let (endpoint, rewritten) = Endpoint::parse(&options.endpoint)?;
         warnings.extend(rewritten);
+        let proxy = proxy::on_the_way_to(&endpoint, &options.proxy)?;
+        proxy::describe(proxy.as_ref(), &mut description);
         let request = IotRequest::new(options.role_alias, options.thing_name, options.duration_seconds)?;
         let target = Target::new(endpoint.host, endpoint.port, options.server_name)?;
         let trust = match &options.ca {
@@ -103,6 +107,7 @@ impl IotSource {
         let source = Self {
             identity,
             target,
+            proxy,
             trust,
             verify_peer: options.verify_peer,
             request,
@@ -147,7 +152,8 @@ impl IotSource {
         if let Some(warning) = tls.warning() {
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.clone());
         }
-        let http = HttpClient::new(self.target.clone(), tls, self.connect_timeout, self.clock.clone());
+        let http = HttpClient::new(self.target.clone(), tls, self.connect_timeout, self.clock.clone())
+            .through(self.proxy.clone());
         let client = Arc::new(IotClient::new(http, self.request.clone(), self.clock.clone()));
         *slot = Some(client.clone());
         Ok(client)
@@ -215,6 +221,7 @@ impl std::fmt::Debug for IotSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IotSource")
             .field("target", &self.target)
+            .field("proxy", &self.proxy)
             .field("request", &self.request)
             .finish_non_exhaustive()
     }

@@ -1,5 +1,6 @@
 //! The options of the IoT source as the bridge hands them over: types are right, nothing else is checked.
 
+use std::fmt;
 use std::time::Duration;
 
 use refresh_session_core::Secret;
@@ -34,8 +35,37 @@ pub struct IotOptions {
     pub server_name: Option<String>,
     /// A whole fetch.
     pub timeout: Duration,
-    /// Name lookup, TCP and TLS together; `None`: only the whole fetch is limited.
+    /// Which way to the endpoint.
+    pub proxy: ProxyOptions,
+    /// Name lookup, TCP, proxy and TLS together; `None`: only the whole fetch is limited.
     pub connect_timeout: Option<Duration>,
+}
+
+/// The `proxy` option. A URL may hold a password.
+pub enum ProxyOptions {
+    /// `false`, or nothing is said anywhere.
+    Direct,
+    /// The option's URL: for every endpoint.
+    Url(Secret),
+    /// What the environment says.
+    Environment {
+        /// The variable that the URL is from.
+        variable: String,
+        /// `https_proxy`.
+        url: Secret,
+        /// `no_proxy`.
+        no_proxy: Option<String>,
+    },
+}
+
+impl fmt::Debug for ProxyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "Direct",
+            Self::Url(_) => "Url(** redacted **)",
+            Self::Environment { .. } => "Environment(** redacted **)",
+        })
+    }
 }
 
 /// The `ca` option.
