@@ -8,16 +8,18 @@
 //! | `DELETE /faults`           | clears them                                                                      |
 //! | `PUT /faults/{service}`    | the same for `sts` or `s3`                                                       |
 //! | `DELETE /faults/{service}` | clears those                                                                     |
+//! | `PUT /link`, `PUT /proxy`  | the same for connections to the relay ([`crate::link`]), and to the proxy        |
+//! |                            | ([`crate::proxy`]); `DELETE` clears them                                         |
 //! | `POST /keys/revoke`        | makes all keys issued so far be taken for expired, or with `accessKeyId` those;  |
 //! |                            | answers how many that is, as `revoked`                                           |
 //! | `PUT /aliases/{name}`      | makes or changes an alias: `durationSeconds`, `roleArn`, `outcome` (`issue`,     |
 //! |                            | `denied`, `not-assumable`, `too-long`)                                           |
 //! | `DELETE /aliases/{name}`   | removes it                                                                       |
 //! | `PUT /certificates/{name}` | changes `status` (`active`, `revoked`, `unknown`) and `things`; `pem` registers   |
-//! | `POST /connections/drop`   | ends all connections to the endpoint, STS and S3                                 |
+//! | `POST /connections/drop`   | ends all connections but those to the control port                               |
 //! | `GET /log`                 | shows the log ([`crate::log`]); `?event=` picks a kind, `?service=` a service    |
-//! |                            | (`iot`, `sts`, `s3`); `?atLeast=N&waitMs=M` waits until there are so many, no    |
-//! |                            | longer than that                                                                 |
+//! |                            | (`iot`, `sts`, `s3`, `link`, `proxy`); `?atLeast=N&waitMs=M` waits until there   |
+//! |                            | are so many, no longer than that                                                 |
 //! | `DELETE /log`              | forgets it                                                                       |
 //! | `POST /reset`              | makes everything as it was at the start, ends all connections, forgets the log   |
 //! | `POST /shutdown`           | answers, then stops the testbed                                                  |
@@ -29,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
@@ -37,6 +39,7 @@ use crate::{
     fault::{Schedule, Victim},
     http::{answer::Answer, plan::Plan, request::Request, serve::Handler},
     log::Filter,
+    script::Script,
     sync::lock,
     world::World,
 };
@@ -108,6 +111,10 @@ impl Control {
             }
             ("DELETE", ["faults"]) => *lock(&world.faults) = Schedule::default(),
             ("DELETE", ["faults", service]) => *lock(self.faults_of(service)?) = Schedule::default(),
+            ("PUT", ["link"]) => return Ok(put_script(&world.link_faults, Script::parse(body(request)?)?)),
+            ("PUT", ["proxy"]) => return Ok(put_script(&world.proxy_faults, Script::parse(body(request)?)?)),
+            ("DELETE", ["link"]) => *lock(&world.link_faults) = Script::default(),
+            ("DELETE", ["proxy"]) => *lock(&world.proxy_faults) = Script::default(),
             ("POST", ["keys", "revoke"]) => {
                 let keys = if request.body.is_empty() { Revoke::default() } else { body(request)? };
                 let revoked = lock(&world.vault).revoke(keys.access_key_id.as_deref());
@@ -158,10 +165,17 @@ impl Control {
         for (name, value) in request.query_parameters() {
             let number = || value.parse::<u64>().map_err(|_| format!("`{name}` must be a number"));
             match name.as_str() {
-                "event" if matches!(value.as_str(), "connection" | "handshake-failed" | "request") => {
+                "event"
+                    if matches!(
+                        value.as_str(),
+                        "connection" | "handshake-failed" | "request" | "link" | "proxy"
+                    ) =>
+                {
                     filter.event = Some(value);
                 }
-                "service" if matches!(value.as_str(), "iot" | "sts" | "s3") => filter.service = Some(value),
+                "service" if matches!(value.as_str(), "iot" | "sts" | "s3" | "link" | "proxy") => {
+                    filter.service = Some(value);
+                }
                 "service" => return Err(format!("there is no service `{value}`").into()),
                 "event" => return Err(format!("there are no events `{value}`").into()),
                 "atLeast" => at_least = usize::try_from(number()?).unwrap_or(usize::MAX),
@@ -185,6 +199,16 @@ struct Revoke {
 fn put_faults(faults: &Mutex<Schedule>, schedule: Schedule) -> Value {
     let shown = schedule.to_json();
     *lock(faults) = schedule;
+    shown
+}
+
+/// The same for connections.
+fn put_script<F: Clone + Default + Serialize + DeserializeOwned>(
+    faults: &Mutex<Script<F>>,
+    script: Script<F>,
+) -> Value {
+    let shown = script.to_json();
+    *lock(faults) = script;
     shown
 }
 

@@ -6,6 +6,7 @@
 //! |                    | TLS `sni`, `tlsVersion`, `cipher`, `handshake` (`full`, `resumed`),                   |
 //! |                    | `clientCertificate`, `clientKey`, `signatureScheme` (`null` if resumed)               |
 //! | `handshake-failed` | it did not get that far: `connection`, `service`, `sni`, `error`                      |
+//! | `link`, `proxy`    | a connection to the relay, a request to the proxy: [`crate::link`], [`crate::proxy`]  |
 //! | `request`          | `connection`, `number` on it, `service`, `method`, `path`, `headers`, `status`        |
 //! |                    | (`null` if none was sent), `fault` (or `null`), `requestId`; for STS and S3 also      |
 //! |                    | `action`, `accessKeyId` (whose signature it bears, good or not) and `error` (the      |

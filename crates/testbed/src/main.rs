@@ -2,7 +2,8 @@
 //!
 //! One process plays four parts on 127.0.0.1: the AWS IoT credentials endpoint over mutual TLS ([`aws::iot`]), an
 //! STS and an S3 that accept exactly the keys the endpoint issued ([`aws::sts`], [`aws::s3`]), and a control port
-//! through which a test makes any of them misbehave ([`control`], [`fault`], [`settings`]). It makes its own certificates ([`pki`])
+//! through which a test makes any of them misbehave ([`control`], [`fault`], [`settings`]). Before the endpoint there
+//! can be a bad link ([`link`]) and an HTTP proxy ([`proxy`]). It makes its own certificates ([`pki`])
 //! and, on demand, SoftHSM tokens ([`tokens`]), keeps a log of what it saw ([`log`]), and describes all of it in
 //! one line of JSON on stdout ([`ready`]).
 //!
@@ -18,14 +19,17 @@ mod failure;
 mod fault;
 mod folder;
 mod http;
+mod link;
 mod log;
 mod net;
 mod options;
 mod overlay;
 mod pki;
 mod program;
+mod proxy;
 mod random;
 mod ready;
+mod script;
 mod settings;
 mod sync;
 mod tokens;
@@ -50,6 +54,7 @@ use self::{
     aws::certificates::Certificates,
     failure::{During, Failure},
     folder::Folder,
+    link::Link,
     net::{
         listen::{Service, listen},
         tls::Tls,
@@ -97,7 +102,9 @@ fn serve(dir: &Path, with_tokens: bool, stop_with_stdin: bool) -> Result<(), Fai
             s3_http: listen(Service::S3Http, &world, &tls).await?,
             s3_https: listen(Service::S3Https, &world, &tls).await?,
         };
-        let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses);
+        let bad_link = Link::open(addresses.iot, &world).await?;
+        let proxy = proxy::listen(&world).await?;
+        let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses, &bad_link, proxy);
         writeln!(io::stdout(), "{line}").during("writing to stdout")?;
         stopped.await;
         Ok(())

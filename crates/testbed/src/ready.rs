@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     aws::{alias, buckets},
     folder::Folder,
+    link::Link,
     pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
+    proxy,
     tokens::{Token, Tokens},
 };
 
@@ -22,7 +24,14 @@ pub(crate) struct Addresses {
 }
 
 /// The ready line, without its line break.
-pub(crate) fn line(folder: &Folder, pki: &Pki, tokens: Option<&Tokens>, addresses: &Addresses) -> String {
+pub(crate) fn line(
+    folder: &Folder,
+    pki: &Pki,
+    tokens: Option<&Tokens>,
+    addresses: &Addresses,
+    link: &Link,
+    proxy: SocketAddr,
+) -> String {
     let devices: Map<String, Value> = pki
         .devices
         .iter()
@@ -40,6 +49,17 @@ pub(crate) fn line(folder: &Folder, pki: &Pki, tokens: Option<&Tokens>, addresse
         "dir": path(folder.path()),
         "control": format!("http://{}", addresses.control),
         "iot": {"endpoint": format!("{HOST}:{port}"), "host": HOST, "port": port, "altName": ALT_NAME},
+        "link": {
+            "endpoint": format!("{HOST}:{}", link.relay.port()),
+            "blackHole": link.black_hole.to_string(),
+            "dualStack": link.dual_stack,
+        },
+        "proxy": {
+            "url": format!("http://{proxy}"),
+            "address": proxy.to_string(),
+            "user": proxy::USER,
+            "password": proxy::PASSWORD,
+        },
         "sts": {
             "http": format!("http://{}", addresses.sts_http),
             "https": format!("https://{HOST}:{}", addresses.sts_https.port()),

@@ -9,6 +9,7 @@ use crate::overlay::overlay;
 /// What the servers currently do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of a JSON object")]
 pub(crate) struct Settings {
     /// The TLS versions the credentials endpoint speaks: `["1.2"]`, `["1.3"]` or both.
     pub(crate) versions: Vec<TlsVersion>,
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) honour_duration: bool,
     /// Whether the server name in the handshake must be one of the endpoint's.
     pub(crate) require_sni: bool,
+    /// Whether the proxy asks for a user name and password.
+    pub(crate) proxy_auth: bool,
     /// How far the servers' clock is ahead of this machine's. Certificates are judged by the machine's.
     pub(crate) clock_offset_seconds: i64,
 }
@@ -134,6 +137,7 @@ impl Default for Settings {
             accept: Accept::Normal,
             honour_duration: false,
             require_sni: true,
+            proxy_auth: false,
             clock_offset_seconds: 0,
         }
     }

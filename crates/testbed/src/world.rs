@@ -23,7 +23,10 @@ use crate::{
     clock,
     failure::Failure,
     fault::Schedule,
+    link,
     log::Log,
+    proxy,
+    script::Script,
     settings::Settings,
     sync::lock,
 };
@@ -35,6 +38,9 @@ pub(crate) struct World {
     pub(crate) faults: Mutex<Schedule>,
     pub(crate) sts_faults: Mutex<Schedule>,
     pub(crate) s3_faults: Mutex<Schedule>,
+    /// Those of the relay and of the proxy.
+    pub(crate) link_faults: Mutex<Script<link::Fault>>,
+    pub(crate) proxy_faults: Mutex<Script<proxy::Fault>>,
     pub(crate) aliases: Mutex<BTreeMap<String, Alias>>,
     pub(crate) certificates: Mutex<Certificates>,
     pub(crate) vault: Mutex<Vault>,
@@ -58,6 +64,8 @@ impl World {
             faults: Mutex::default(),
             sts_faults: Mutex::default(),
             s3_faults: Mutex::default(),
+            link_faults: Mutex::default(),
+            proxy_faults: Mutex::default(),
             aliases: Mutex::new(alias::defaults()),
             certificates: Mutex::new(certificates.clone()),
             vault: Mutex::default(),
@@ -88,7 +96,7 @@ impl World {
         Connection { world: self, id, dropped: self.drops.subscribe() }
     }
 
-    /// Ends all connections to the endpoint, STS and S3, without a word.
+    /// Ends all connections to the endpoint, STS, S3, the link and the proxy, without a word.
     pub(crate) fn drop_connections(&self) {
         self.drops.send_modify(|generation| *generation += 1);
     }
@@ -99,6 +107,8 @@ impl World {
         for faults in [&self.faults, &self.sts_faults, &self.s3_faults] {
             *lock(faults) = Schedule::default();
         }
+        *lock(&self.link_faults) = Script::default();
+        *lock(&self.proxy_faults) = Script::default();
         *lock(&self.aliases) = alias::defaults();
         *lock(&self.certificates) = self.pristine.clone();
         *lock(&self.vault) = Vault::default();
@@ -116,6 +126,8 @@ impl World {
                 "sts": lock(&self.sts_faults).to_json(),
                 "s3": lock(&self.s3_faults).to_json(),
             },
+            "linkFaults": lock(&self.link_faults).to_json(),
+            "proxyFaults": lock(&self.proxy_faults).to_json(),
             "aliases": *lock(&self.aliases),
             "certificates": lock(&self.certificates).to_json(),
             "issued": lock(&self.vault).len(),

@@ -1,0 +1,95 @@
+//! A bad link: ports that lead to the credentials endpoint, or nowhere.
+//!
+//! The relay's port is `link.endpoint` in the ready line. What it does with a connection is scripted by `PUT /link`
+//! ([`crate::script`]), and each connection is recorded as event `link` with its `fault`.
+//!
+//! | Mode          | Parameters               | The client sees                                               |
+//! |---------------|--------------------------|---------------------------------------------------------------|
+//! | `none`        |                          | the endpoint                                                  |
+//! | `latency`     | `ms`                     | the endpoint, a pause before each piece in either direction   |
+//! | `reset-after` | `bytes`, `toward`        | a TCP reset once so many bytes have gone `toward` the         |
+//! |               |                          | `client` or the `server`                                      |
+//! | `stall-after` | `bytes`, `toward`        | silence from there on                                         |
+//! | `half-open`   |                          | a connection, and silence                                     |
+//! | `close`       |                          | the end at once                                               |
+//! | `reset`       |                          | a reset at once                                               |
+//!
+//! `link.blackHole` is an address that answers no SYN: its listener's queue is kept full. `link.dualStack` is a port
+//! that is such a black hole on `::1` and the relay on 127.0.0.1, for happy eyeballs; `null` without IPv6.
+
+mod black_hole;
+mod relay;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use self::black_hole::BlackHole;
+use crate::{
+    failure::{During, Failure},
+    world::World,
+};
+
+/// One of the modes in the table above.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "kebab-case", deny_unknown_fields, expecting = "a fault with a `mode`")]
+pub(crate) enum Fault {
+    None {},
+    Latency { ms: u64 },
+    ResetAfter { bytes: usize, toward: Toward },
+    StallAfter { bytes: usize, toward: Toward },
+    HalfOpen {},
+    Close {},
+    Reset {},
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Self::None {}
+    }
+}
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Toward {
+    Client,
+    Server,
+}
+
+/// The ports; the black holes last as long as this.
+pub(crate) struct Link {
+    pub(crate) relay: SocketAddr,
+    pub(crate) black_hole: SocketAddr,
+    /// The port that is good on 127.0.0.1 and dead on `::1`.
+    pub(crate) dual_stack: Option<u16>,
+    _kept: Vec<BlackHole>,
+}
+
+impl Link {
+    /// Opens the ports of a link to `endpoint`.
+    pub(crate) async fn open(endpoint: SocketAddr, world: &Arc<World>) -> Result<Self, Failure> {
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let relay = listen(local, endpoint, world).await?;
+        let hole = BlackHole::open((local, 0).into()).await.during("making a black hole")?;
+        let black_hole = hole.address();
+        let mut kept = vec![hole];
+        let other = listen(local, endpoint, world).await?;
+        // A machine without IPv6, or with the port in use, has no such port.
+        let dead = BlackHole::open((IpAddr::V6(Ipv6Addr::LOCALHOST), other.port()).into()).await;
+        let dual_stack = dead.is_ok().then(|| other.port());
+        kept.extend(dead);
+        Ok(Self { relay, black_hole, dual_stack, _kept: kept })
+    }
+}
+
+async fn listen(local: IpAddr, endpoint: SocketAddr, world: &Arc<World>) -> Result<SocketAddr, Failure> {
+    let listener = TcpListener::bind((local, 0)).await.during("listening on 127.0.0.1")?;
+    let address = listener.local_addr().during("listening on 127.0.0.1")?;
+    tokio::spawn(relay::serve(listener, endpoint, Arc::clone(world)));
+    Ok(address)
+}
