@@ -42,6 +42,7 @@ export const wrongTypes = {
   ],
   token: [...nothing, ...numbers, ...others, [], ["x"], ...bytes, ""],
   callback: [...nothing, ...numbers, true, 10n, Symbol("canary"), ...containers, "console.log"],
+  proxy: [...nothing, ...numbers, true, 10n, Symbol("canary"), () => {}, ...containers, ...bytes, "", "with\0NUL"],
   logger: [...nothing, ...numbers, ...others, [], {}, "console", { debug() {}, info() {}, warn() {} }],
   seconds: [
     ...nothing,
@@ -98,6 +99,7 @@ export const kinds = {
   roleAlias: "text",
   thingName: "text",
   serverName: "text",
+  proxy: "proxy",
   certificate: "material",
   privateKey: "material",
   ca: "material",

@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+// A proxy of the machine that the tests run on would be asked for the testbed.
+for (const name of ["https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"]) delete process.env[name];
+
 /** Starts a testbed; with `tokens`, SoftHSM knows its tokens from here on in this process. */
 export async function startTestbed({ tokens = false, profiles = ["debug", "fast"] } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "refresh-session-"));
@@ -62,6 +65,21 @@ class Testbed {
   /** The next `count` requests, or all, meet this fault. */
   fault(mode, params = {}, count = null) {
     return this.control("PUT", "/faults", { mode, count, ...params });
+  }
+
+  /** The next `count` connections to `link.endpoint`, or all, meet this fault. */
+  badLink(mode, params = {}, count = null) {
+    return this.control("PUT", "/link", { mode, count, ...params });
+  }
+
+  /** The next `count` connections to the proxy, or all, meet this fault. */
+  badProxy(mode, params = {}, count = null) {
+    return this.control("PUT", "/proxy", { mode, count, ...params });
+  }
+
+  /** The proxy's URL with a user name and password in it. */
+  proxyUrl(user = this.proxy.user, password = this.proxy.password) {
+    return `http://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${this.proxy.address}`;
   }
 
   reset() {
