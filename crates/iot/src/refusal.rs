@@ -140,11 +140,14 @@ fn message(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.message.to_lowercase())
 }
 
-/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date that is read against the reply's own `Date`.
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date that is read against the reply's own `Date`. Without a
+/// `Date` there is nothing to read a date against: the device's own clock may be decades off.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if let Ok(seconds) = value.parse::<u64>() {
-        Duration::from_secs(seconds)
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if digits {
+        // What does not fit is longer than the longest wait anyhow.
+        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
     } else {
         let date = Timestamp::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?)?;
         Timestamp::parse_http_date(value)?.remaining_at(date).unwrap_or_default()
@@ -246,7 +249,17 @@ mod tests {
         assert_eq!(after("0", date), Some(Duration::from_secs(1)));
         assert_eq!(after("86400", date), Some(Duration::from_mins(15)));
         assert_eq!(after("Thu, 18 Jan 2018 09:19:06 GMT", date), Some(Duration::from_mins(1)));
-        assert_eq!(after("soon", date), None);
+        assert_eq!(after("99999999999999999999999", date), Some(Duration::from_mins(15)));
+        assert_eq!(after("Thu, 18 Jan 2018 08:00:00 GMT", date), Some(Duration::from_secs(1)));
+        assert_eq!(after("Tue, 18 Jan 2028 09:18:06 GMT", date), Some(Duration::from_mins(15)));
+        // The obsolete forms of RFC 9110, section 5.6.7.
+        assert_eq!(after("Thursday, 18-Jan-18 09:19:06 GMT", date), Some(Duration::from_mins(1)));
+        assert_eq!(after("Thu Jan 18 09:19:06 2018", date), Some(Duration::from_mins(1)));
+        for nonsense in ["soon", "", "-1", "+7", "7.5", "7 s", "1e3"] {
+            assert_eq!(after(nonsense, date), None, "{nonsense:?}");
+        }
+        let undated = refused(503, "", &[("retry-after", "Thu, 18 Jan 2018 09:19:06 GMT")]);
+        assert_eq!(undated.retry_after(), None);
         assert_eq!(refused(503, "", &[]).retry_after(), None);
     }
 
