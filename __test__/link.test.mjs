@@ -206,6 +206,14 @@ for (const [kind, open] of Object.entries(keys)) {
   );
 }
 
+test.serial("an address of IPv6 that answers no SYN, where localhost has one, costs next to nothing", async (t) => {
+  if (bed.link.dualStack === null) return t.pass("this machine has no IPv6");
+  const session = sessionFor(t, bed.pem("ec256", { endpoint: `localhost:${bed.link.dualStack}` }));
+  const begun = performance.now();
+  t.regex((await session.credentials()).accessKeyId, /^ASIA/);
+  t.true(performance.now() - begun < 300 + SLACK_MS);
+});
+
 test.serial("a proxy that is only slow is no fault", async (t) => {
   await bed.badProxy("slow", { ms: 5 });
   t.regex((await sessionFor(t, bed.pem("ec256", tunnelled())).credentials()).accessKeyId, /^ASIA/);

@@ -15,6 +15,7 @@ mod faults;
 mod keys;
 mod keys_end;
 mod lifecycle;
+mod link;
 mod refusals;
 mod s3;
 mod sts;
