@@ -117,7 +117,7 @@ codes! {
 
     /// The endpoint's name does not resolve.
     Dns = "ERR_DNS", Connection, true;
-    /// TCP was refused or unreachable.
+    /// TCP was refused or unreachable; the message has what each address said.
     Connect = "ERR_CONNECT", Connection, true;
     /// The proxy asks for a user name and password: none were given, or it refused them.
     ProxyAuth = "ERR_PROXY_AUTH", Connection, false;
