@@ -31,7 +31,14 @@ const faults = {
 /** The texts that must not appear, each in the forms that it could take. */
 function canaries() {
   const lines = readFileSync(tb.pki.devices.ec256.privateKey, "utf8").trim().split("\n").slice(1, -1);
-  const given = { pin: tb.tokens.tokens.gw.pin, passphrase: tb.passphrase };
+  const { user, password } = tb.proxy;
+  const given = {
+    pin: tb.tokens.tokens.gw.pin,
+    passphrase: tb.passphrase,
+    "proxy password": password,
+    "encoded proxy password": encodeURIComponent(password),
+    "proxy credentials": `${user}:${password}`,
+  };
   const issued = { "secret key": "canarySECRET", "session token": "canaryTOKEN" };
   const found = Object.entries({ ...given, ...issued }).flatMap(([name, text]) => {
     const bytes = Buffer.from(text);
@@ -65,6 +72,7 @@ async function closedPort() {
 
 /** Runs the scenario; its output and the classes of the errors it has shown. */
 async function scenario(t, leak) {
+  await tb.configure({ proxyAuth: true });
   const { gw } = tb.tokens.tokens;
   const { certificate, privateKeyEncrypted: privateKey } = tb.pki.devices.ec256;
   const input = {
@@ -73,6 +81,7 @@ async function scenario(t, leak) {
     passphrase: tb.passphrase,
     hsm: tb.hsm(),
     uri: `pkcs11:token=gw;object=ec256?module-path=${tb.tokens.module}&pin-value=${gw.pin}`,
+    proxy: tb.proxyUrl(),
     closedPort: await closedPort(),
     leak,
   };
@@ -156,6 +165,7 @@ for (const [leak, found] of [
   ["pin", "pin"],
   ["bytes", "pin as a Buffer is shown"],
   ["passphrase", "passphrase"],
+  ["proxy", "encoded proxy password"],
   ["body", "line 2 of the private key"],
   ["secretAccessKey", "secret key"],
   ["sessionToken", "session token"],

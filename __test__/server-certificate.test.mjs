@@ -57,7 +57,10 @@ test.serial("a CA bundle replaces the system's store: another CA's is ERR_SERVER
     const error = await t.throwsAsync(open(t, tb.pem("ec256", { ca })).credentials());
     t.is(error.code, "ERR_SERVER_CERTIFICATE");
     t.regex(error.message, /trusted CA/);
-    t.regex(error.message, ca === "system" ? /trusted is (the system's|what AWS IoT)/ : /trusted is the one CA of `ca`/);
+    t.regex(
+      error.message,
+      ca === "system" ? /trusted is (the system's|what AWS IoT)/ : /trusted is the one CA of `ca`/,
+    );
   }
 });
 

@@ -7,7 +7,7 @@ import { STSClient as Client } from "@aws-sdk/client-sts";
 import { fromIot, RefreshableSession } from "../../dist/index.mjs";
 import { unshared } from "../support/sessions.mjs";
 
-const { pem, encrypted, passphrase, hsm, uri, closedPort, leak } = JSON.parse(process.argv[2]);
+const { pem, encrypted, passphrase, hsm, uri, proxy, closedPort, leak } = JSON.parse(process.argv[2]);
 const keyText = readFileSync(pem.privateKey, "utf8");
 const pin = hsm.pkcs11.userPin;
 const logger = Object.fromEntries(
@@ -82,6 +82,17 @@ for (const wrong of [
   await failing("URI", () => open({ ...hsm, pkcs11: wrong }));
 }
 
+for (const wrong of [
+  proxy.replace("http:", "https:"),
+  proxy.replace("http:", "socks5h:"),
+  `${proxy}/path`,
+  `${proxy}0000000`,
+  proxy.replace("%", "%%"),
+  [proxy],
+]) {
+  await failing("proxy", () => open({ ...pem, proxy: wrong }));
+}
+
 // Good ones, in every way that the key can be given.
 const good = [
   open({ ...pem, privateKey: keyText }),
@@ -90,6 +101,7 @@ const good = [
   open(hsm),
   open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: async () => pin } }),
   open({ ...hsm, pkcs11: uri }),
+  open({ ...pem, proxy }),
   // Warnings go to the process.
   listened(new RefreshableSession({ ...hsm, pkcs11: uri })),
   listened(new RefreshableSession({ ...pem, verifyPeer: false })),
@@ -140,13 +152,18 @@ console.log(message, stack, hint, JSON.stringify(telling.status()));
 good.push(custom(() => issued));
 show("custom credentials", await good.at(-1).credentials());
 await failing("connection", () => open({ ...pem, endpoint: `localhost:${closedPort}` }).credentials());
+await failing("proxy", () => open({ ...pem, proxy: proxy.replace("@", "x@") }).credentials());
+await failing("no proxy", () => {
+  const away = proxy.replace(/@.*/, `@127.0.0.1:${closedPort}`);
+  return open({ ...pem, proxy: away }).credentials();
+});
 await failing("wrong PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: `${pin}x` } }).credentials());
 await failing("no PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: undefined } }).credentials());
 await failing("number as PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: () => [pin] } }).credentials());
 
 if (leak !== undefined) {
   const keys = await good[0].credentials();
-  console.log(leak === "bytes" ? Buffer.from(pin) : { pin, passphrase, body, ...keys }[leak]);
+  console.log(leak === "bytes" ? Buffer.from(pin) : { pin, passphrase, body, proxy, ...keys }[leak]);
 }
 for (const session of good) await session.close();
 await failing("closed", () => good[0].credentials());
