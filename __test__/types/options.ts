@@ -31,6 +31,10 @@ fromIot({
   privateKeyPassphrase: new Uint8Array(),
 });
 fromIot({ ...named, ...key, thingName: "gw", durationSeconds: 900, ca: "system", verifyPeer: true, serverName: "b" });
+fromIot({ ...named, ...key, proxy: "http://user:password@proxy.lan:3128" });
+fromIot({ ...named, ...key, proxy: false });
+// @ts-expect-error there is no proxy to be had from `true`
+fromIot({ ...named, ...key, proxy: true });
 fromIot({ ...named, ...key, timeoutMs: 1, connectTimeoutMs: 1, advisoryWindowSeconds: 1, logger: console });
 fromIot({ ...named, ...key, refresh: "eager", refreshPolicy: "botocore", startupJitterSeconds: 0.5 });
 fromIot({ ...named, ...key, deferRefresh: false, mandatoryWindowSeconds: 1, region: "eu-west-1", accountId: true });

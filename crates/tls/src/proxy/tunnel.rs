@@ -11,6 +11,9 @@ use super::reply::{Fault, Reader, Reply};
 use super::{Credentials, Proxy};
 use crate::http::Target;
 
+/// Of a reason phrase, in a message.
+const MAX_REASON: usize = 60;
+
 /// Afterwards `stream` leads to the target. A proxy that is silent is the caller's affair: it limits the whole.
 pub(crate) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
@@ -82,7 +85,7 @@ fn refused(proxy: &Proxy, target: &Target, reply: &Reply) -> Error {
     let authority = with_port(&target.host, target.port);
     let said = match &*reply.reason {
         reason if reason.is_empty() || repeats_secret(proxy, reason) => String::new(),
-        reason => format!(" \"{reason}\""),
+        reason => format!(" \"{}\"", reason.chars().take(MAX_REASON).collect::<String>()),
     };
     let hint = match reply.status {
         500.. => {
@@ -147,7 +150,10 @@ mod tests {
     async fn failure(url: &str, answer: &str) -> Error {
         let error = asked(url, "iot.example", answer).await.1.unwrap_err();
         let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("canary") && !shown.contains("dXNlcjpjYW5hcnktMQ"), "{shown}");
+        assert!(
+            !shown.contains("xcan") && !shown.contains("canary") && !shown.contains("dXNlcjpjYW5hcnktMQ"),
+            "{shown}"
+        );
         error
     }
 
@@ -167,7 +173,10 @@ mod tests {
 
     #[tokio::test]
     async fn each_refusal_has_its_code_and_its_words() {
+        // Cut off in the middle it would still be a secret.
+        let cut = format!("HTTP/1.1 403 {}canary-1\r\n\r\n", "x".repeat(56));
         for (answer, code, retryable, says) in [
+            (cut.as_str(), Code::Proxy, false, "HTTP 403"),
             ("HTTP/1.1 407 Auth\r\n\r\n", Code::ProxyAuth, false, "refused the user name"),
             (
                 "HTTP/1.1 407 Auth\r\nProxy-Authenticate: NTLM\r\n\r\n",
