@@ -124,7 +124,11 @@ Object.assign(faults, {
     /within 600 ms; it was waiting for the answer of the proxy/,
   ],
   "a proxy that trickles": [proxy("slow", { ms: 200 }), "ERR_TIMEOUT", /waiting for the answer of the proxy/],
-  "a tunnel that ends at once": [proxy("dead-tunnel"), "ERR_CONNECTION_LOST", /broke/],
+  "a tunnel that ends at once": [
+    proxy("dead-tunnel"),
+    "ERR_CONNECTION_LOST",
+    /localhost:\d+ through the proxy 127\.0\.0\.1:\d+ broke/,
+  ],
   "a tunnel that is silent": [
     proxy("silent-tunnel"),
     "ERR_TIMEOUT",

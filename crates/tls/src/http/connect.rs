@@ -55,10 +55,10 @@ impl Connection {
         let (in_task, of_task) = (report.clone(), way.clone());
         // In a task of its own: see the module's doc. Dropped, it goes on alone until the token lets go of it.
         let opening = tokio::spawn(async move {
-            let Way { target, proxy, tls, clock } = &*of_task;
+            let Way { target, proxy, clock, .. } = &*of_task;
             let stream = link::open(target, proxy.as_ref(), &in_task, &**clock).await?;
             in_task.enter(Phase::Handshake);
-            handshake_tls(stream, target, tls, in_task.clone()).await
+            handshake_tls(stream, &of_task, in_task.clone()).await
         });
         let opening = AbortOnDrop(opening);
         let opened = match connect_timeout {
@@ -144,16 +144,16 @@ impl<T> Drop for AbortOnDrop<T> {
 
 async fn handshake_tls(
     stream: TcpStream,
-    target: &Target,
-    tls: &TlsConfig,
+    Way { target, proxy, tls, .. }: &Way,
     report: Arc<HandshakeReport>,
 ) -> Result<TlsStream<TcpStream>> {
+    let peer = errors::Peer { target, proxy: proxy.as_ref() };
     let connector = TlsConnector::from(tls.rustls.clone());
     let outcome = report.clone().scope(connector.connect(target.server_name.clone(), stream)).await;
     if let Some(offered) = report.refused_schemes() {
-        return Err(errors::no_common_scheme(target, &offered));
+        return Err(errors::no_common_scheme(&peer, &offered));
     }
-    outcome.map_err(|error| errors::handshake_failed(target, &report, &error))
+    outcome.map_err(|error| errors::handshake_failed(&peer, &report, &error))
 }
 
 fn facts(stream: &TlsStream<TcpStream>, report: &HandshakeReport) -> ConnectionFacts {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use rustls::{AlertDescription, Error as RustlsError};
 
 use super::headers::{REQUEST_ID, identifier};
 use super::{MAX_BODY_BYTES, Target};
+use crate::Proxy;
 use crate::handshake::{HandshakeReport, Phase};
 use crate::link::hop::Hop;
 use crate::server;
@@ -20,6 +21,23 @@ const CHECK_REGISTRATION: &str = "Check that the certificate is registered and A
                                   of this endpoint, and that it has not expired.";
 
 const SLOW_TOKEN: &str = "The token is slow or hung: check it, or raise `timeoutMs` and `connectTimeoutMs`.";
+
+/// Whom TLS is spoken with, and through whom.
+pub(super) struct Peer<'a> {
+    pub(super) target: &'a Target,
+    pub(super) proxy: Option<&'a Proxy>,
+}
+
+/// `abc.example`, `abc.example through the proxy gw.lan:3128`.
+impl fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.target.authority())?;
+        match self.proxy {
+            Some(proxy) => write!(f, " through {proxy}"),
+            None => Ok(()),
+        }
+    }
+}
 
 pub(super) fn connect_timed_out(
     hop: &Hop<'_>,
@@ -75,61 +93,57 @@ fn slow_link(phase: Phase, option: &str) -> Cow<'static, str> {
     format!("{first}, or raise {option}.").into()
 }
 
-pub(super) fn no_common_scheme(target: &Target, offered: &str) -> Error {
+pub(super) fn no_common_scheme(peer: &Peer<'_>, offered: &str) -> Error {
     Error::new(
         Code::NoCommonScheme,
-        format!(
-            "{} accepts no signature scheme that this key can do; it offers {offered}",
-            target.authority()
-        ),
+        format!("{peer} accepts no signature scheme that this key can do; it offers {offered}"),
     )
     .with_hint("Use a key of another kind, or a TLS policy of the endpoint that accepts this one.")
 }
 
 /// A failure before the handshake was done on our side.
-pub(super) fn handshake_failed(target: &Target, report: &HandshakeReport, error: &io::Error) -> Error {
+pub(super) fn handshake_failed(peer: &Peer<'_>, report: &HandshakeReport, error: &io::Error) -> Error {
     if let Some(signer_error) = report.signer_error() {
         return signer_error;
     }
     match find::<RustlsError>(error) {
         Some(RustlsError::InvalidCertificate(fault)) => {
-            server::error(&target.authority(), fault, report.rejected().as_ref())
+            server::error(&peer.to_string(), fault, report.rejected().as_ref())
         }
         Some(RustlsError::AlertReceived(alert))
             if report.certificate_sent() && blames_certificate(*alert) =>
         {
-            certificate_refused(target, *alert)
+            certificate_refused(peer, *alert)
         }
-        Some(fault) => tls(target, fault),
-        None if report.certificate_sent() && error.kind() == io::ErrorKind::UnexpectedEof => hung_up(target),
-        None => lost(target, error),
+        Some(fault) => tls(peer, fault),
+        None if report.certificate_sent() && error.kind() == io::ErrorKind::UnexpectedEof => hung_up(peer),
+        None => lost(peer, error),
     }
 }
 
 /// A failure on a connection that was up.
 ///
 /// `certificate_at_risk`: it was the first read after our certificate went out, and nothing had come yet.
-pub(super) fn exchange_failed(target: &Target, error: hyper::Error, certificate_at_risk: bool) -> Error {
+pub(super) fn exchange_failed(peer: &Peer<'_>, error: hyper::Error, certificate_at_risk: bool) -> Error {
     match find::<RustlsError>(&error) {
         Some(RustlsError::AlertReceived(alert)) if certificate_at_risk && blames_certificate(*alert) => {
-            return certificate_refused(target, *alert);
+            return certificate_refused(peer, *alert);
         }
-        Some(fault) => return tls(target, fault),
+        Some(fault) => return tls(peer, fault),
         None => {}
     }
     if error.is_parse() {
-        return Error::new(
-            Code::Protocol,
-            format!("{} does not answer in HTTP/1.1: {error}", target.authority()),
-        )
-        .with_hint("Something else may be listening there, such as a proxy's login page: check `endpoint`.")
-        .with_source(error);
+        return Error::new(Code::Protocol, format!("{peer} does not answer in HTTP/1.1: {error}"))
+            .with_hint(
+                "Something else may be listening there, such as a proxy's login page: check `endpoint`.",
+            )
+            .with_source(error);
     }
     let cut = find::<io::Error>(&error).is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof);
     if certificate_at_risk && (cut || error.is_incomplete_message()) {
-        return hung_up(target);
+        return hung_up(peer);
     }
-    lost(target, &error).with_source(error)
+    lost(peer, &error).with_source(error)
 }
 
 pub(super) fn too_large(target: &Target, head: &Parts) -> Error {
@@ -142,36 +156,35 @@ pub(super) fn too_large(target: &Target, head: &Parts) -> Error {
     .with_response(status, identifier(&head.headers, REQUEST_ID), None)
 }
 
-fn certificate_refused(target: &Target, alert: AlertDescription) -> Error {
+fn certificate_refused(peer: &Peer<'_>, alert: AlertDescription) -> Error {
     Error::new(
         Code::CertificateRefused,
-        format!("{} refused the device certificate: TLS alert {alert:?}", target.authority()),
+        format!("{peer} refused the device certificate: TLS alert {alert:?}"),
     )
     .with_hint(CHECK_REGISTRATION)
 }
 
 /// The server ended the connection, without a word, where it judges the client's certificate.
-fn hung_up(target: &Target) -> Error {
+fn hung_up(peer: &Peer<'_>) -> Error {
     Error::new(
         Code::CertificateRefused,
         format!(
-            "{} closed the connection right after seeing the device certificate, which is how a refusal looks",
-            target.authority()
-        ),
+            "{peer} closed the connection right after seeing the device certificate, which is how a refusal looks"),
     )
     .with_hint(CHECK_REGISTRATION)
     // It may also have been the link.
     .with_retryable(true)
 }
 
-fn tls(target: &Target, fault: &RustlsError) -> Error {
-    Error::new(Code::Tls, format!("TLS with {} failed: {fault}", target.authority()))
+fn tls(peer: &Peer<'_>, fault: &RustlsError) -> Error {
+    Error::new(Code::Tls, format!("TLS with {peer} failed: {fault}"))
         .with_hint("Check that the endpoint speaks TLS 1.2 or 1.3 and that nothing inspects TLS on the way.")
 }
 
-fn lost(target: &Target, error: &impl Display) -> Error {
-    Error::new(Code::ConnectionLost, format!("the connection to {} broke: {error}", target.authority()))
-        .with_hint("Usually the link. If it happens every time, check that the certificate is registered and ACTIVE.")
+fn lost(peer: &Peer<'_>, error: &impl Display) -> Error {
+    Error::new(Code::ConnectionLost, format!("the connection to {peer} broke: {error}")).with_hint(
+        "Usually the link. If it happens every time, check that the certificate is registered and ACTIVE.",
+    )
 }
 
 fn blames_certificate(alert: AlertDescription) -> bool {

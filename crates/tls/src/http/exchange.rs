@@ -26,12 +26,12 @@ impl Failure {
         matches!(self, Self::BeforeReply { error, fresh: false, .. } if !error.is_parse())
     }
 
-    pub(super) fn into_error(self, target: &Target) -> Error {
+    pub(super) fn into_error(self, peer: &errors::Peer<'_>) -> Error {
         match self {
             Self::BeforeReply { error, certificate_at_risk, .. } => {
-                errors::exchange_failed(target, error, certificate_at_risk)
+                errors::exchange_failed(peer, error, certificate_at_risk)
             }
-            Self::WithinReply(error) => errors::exchange_failed(target, error, false),
+            Self::WithinReply(error) => errors::exchange_failed(peer, error, false),
             Self::Reply(error) => error,
         }
     }

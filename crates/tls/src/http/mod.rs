@@ -171,7 +171,7 @@ impl HttpClient {
                     return Ok(response);
                 }
                 Err(failure) if failure.may_retry() => {}
-                Err(failure) => return Err(failure.into_error(&self.target)),
+                Err(failure) => return Err(failure.into_error(&self.peer())),
             }
         }
         let report = Arc::new(HandshakeReport::default());
@@ -180,7 +180,7 @@ impl HttpClient {
         let response = connection
             .exchange(&self.target, request, &*self.clock)
             .await
-            .map_err(|failure| failure.into_error(&self.target))?;
+            .map_err(|failure| failure.into_error(&self.peer()))?;
         *kept = connection.reusable();
         Ok(response)
     }
@@ -205,6 +205,10 @@ impl HttpClient {
             clock: self.clock.clone(),
         };
         Connection::open(way, self.connect_timeout, report).await
+    }
+
+    fn peer(&self) -> errors::Peer<'_> {
+        errors::Peer { target: &self.target, proxy: self.proxy.as_ref() }
     }
 
     fn hop(&self) -> Hop<'_> {
