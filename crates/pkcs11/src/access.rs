@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use refresh_session_core::Result;
+use refresh_session_core::{Clock, Result};
 
+use crate::budget::Budget;
 use crate::failure::Failure;
 use crate::pin::Credential;
 use crate::registry::{TokenThread, TokenUser};
@@ -16,6 +17,7 @@ pub(crate) struct TokenAccess {
     pub(crate) user: TokenUser,
     pub(crate) credential: Option<Arc<Credential>>,
     pub(crate) deadline: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
     /// ``token `gw` ``.
     pub(crate) subject: String,
 }
@@ -31,7 +33,8 @@ impl TokenAccess {
         what: &'static str,
         request: impl Fn(&mut Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        let credential = self.credential.clone();
-        self.thread().call(what, self.deadline, move |state| state.run(credential.as_deref(), request))
+        let (credential, budget) = (self.credential.clone(), Budget::new(&self.clock, self.deadline));
+        self.thread()
+            .call(what, self.deadline, move |state| state.run(credential.as_deref(), &budget, request))
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use refresh_session_core::Warning;
 use refresh_session_core::crypto::digest::hex;
+use refresh_session_core::{Clock, Warning};
 
 /// How long one call into a token may take unless the caller says otherwise.
 ///
@@ -14,7 +15,7 @@ use refresh_session_core::crypto::digest::hex;
 pub const DEFAULT_SIGN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Everything needed to reach a key, except the PIN.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TokenConfig {
     /// The module's shared library; absolute. Loading it runs its code: there is no default and no search path.
     pub module: PathBuf,
@@ -25,20 +26,38 @@ pub struct TokenConfig {
     /// Which certificate object; empty: as `key`.
     pub certificate: ObjectSelector,
     /// Deadline of every single wait: a signature, a search with its login, the listing of tokens.
+    ///
+    /// Whatever is tried to bring a lost token back is tried within it.
     pub sign_timeout: Duration,
+    /// Tells how much of a deadline is left, and when the module was last initialised anew.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl TokenConfig {
     /// A configuration that selects the only token and the only key of `module`, with the default deadline.
     #[must_use]
-    pub fn new(module: impl Into<PathBuf>) -> Self {
+    pub fn new(module: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self {
             module: module.into(),
             token: TokenSelector::default(),
             key: ObjectSelector::default(),
             certificate: ObjectSelector::default(),
             sign_timeout: DEFAULT_SIGN_TIMEOUT,
+            clock,
         }
+    }
+}
+
+/// Without the clock: two configurations that show alike reach the same key in the same way.
+impl fmt::Debug for TokenConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenConfig")
+            .field("module", &self.module)
+            .field("token", &self.token)
+            .field("key", &self.key)
+            .field("certificate", &self.certificate)
+            .field("sign_timeout", &self.sign_timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -15,11 +15,12 @@ pub(crate) enum Failure {
         /// Its name in the standard, `C_Sign`.
         function: String,
         value: ReturnValue,
+        remedy: Remedy,
     },
     /// The module: it answered with what cannot be an answer. Completes "the module …".
     Answer(String),
-    /// Whoever set the token up or configured us: found by our own rules, with the facts at hand.
-    Verdict(Error),
+    /// Whoever set the token up or configured us: found by our own rules, with the facts at hand, between calls.
+    Verdict { error: Error, remedy: Remedy },
 }
 
 /// Where it happened, for the message.
@@ -33,23 +34,36 @@ pub(crate) struct Place<'a> {
 
 impl Failure {
     pub(crate) fn call(function: &str, value: sys::CK_RV) -> Self {
-        Self::Call { function: function.into(), value: ReturnValue::new(value) }
+        let value = ReturnValue::new(value);
+        Self::Call { function: function.into(), value, remedy: value.remedy(function) }
+    }
+
+    /// C_Login with a PIN; `proven`: the token has taken it before.
+    pub(crate) fn login(value: ReturnValue, proven: bool) -> Self {
+        let function = "C_Login";
+        let remedy = if proven { value.remedy_of_proven_login() } else { value.remedy(function) };
+        Self::Call { function: function.into(), value, remedy }
+    }
+
+    /// A verdict that may be another one once the module is initialised anew.
+    pub(crate) fn until_anew(error: Error) -> Self {
+        Self::Verdict { error, remedy: Remedy::InitialiseAnew }
     }
 
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
-            Self::Call { function, value } => value.remedy(function),
-            Self::Answer(_) | Self::Verdict(_) => Remedy::Fail,
+            Self::Call { remedy, .. } | Self::Verdict { remedy, .. } => *remedy,
+            Self::Answer(_) => Remedy::Fail,
         }
     }
 
     pub(crate) fn refuses_mechanism(&self) -> bool {
-        matches!(self, Self::Call { function, value }
+        matches!(self, Self::Call { function, value, .. }
             if function.starts_with("C_Sign") && value.refuses_mechanism())
     }
 
     pub(crate) fn is_not_initialised(&self) -> bool {
-        self.remedy() == Remedy::InitialiseAgain
+        self.remedy() == Remedy::Initialise
     }
 
     /// The session's number is void, and closing it would at best do nothing.
@@ -61,9 +75,9 @@ impl Failure {
     pub(crate) fn into_error(self, place: Place<'_>) -> Error {
         let message = format!("PKCS#11 {}: {self}", place.subject);
         let (function, value) = match self {
-            Self::Verdict(error) => return error,
+            Self::Verdict { error, .. } => return error,
             Self::Answer(_) => return Error::new(Code::Pkcs11Call, message),
-            Self::Call { function, value } => (function, value),
+            Self::Call { function, value, .. } => (function, value),
         };
         let (code, hint) = explain(&function, value, place.adopted);
         let error = Error::new(code, message);
@@ -77,9 +91,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call { function, value } => write!(f, "{function} returned {value}"),
+            Self::Call { function, value, .. } => write!(f, "{function} returned {value}"),
             Self::Answer(what) => write!(f, "the module {what}"),
-            Self::Verdict(error) => error.fmt(f),
+            Self::Verdict { error, .. } => error.fmt(f),
         }
     }
 }
@@ -88,7 +102,9 @@ impl From<cryptoki::error::Error> for Failure {
     fn from(error: cryptoki::error::Error) -> Self {
         match error {
             cryptoki::error::Error::Pkcs11(value, function) => {
-                Self::Call { function: format!("C_{function:?}"), value: value.into() }
+                let (function, value) = (format!("C_{function:?}"), ReturnValue::from(value));
+                let remedy = value.remedy(&function);
+                Self::Call { function, value, remedy }
             }
             cryptoki::error::Error::NullFunctionPointer => {
                 Self::Answer("lacks a function it must have".into())
@@ -101,7 +117,7 @@ impl From<cryptoki::error::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Verdict(error)
+        Self::Verdict { error, remedy: Remedy::Fail }
     }
 }
 
@@ -143,8 +159,18 @@ fn explain(function: &str, value: ReturnValue, adopted: bool) -> (Code, Option<&
         return (
             Code::Pkcs11Call,
             Some(
-                "The module was initialised by other code in this process, so it cannot be reset from here; \
-                 restart the process if this lasts.",
+                "The module was initialised by other code in this process, so it cannot be initialised anew from \
+                 here; if this lasts, the process must be restarted.",
+            ),
+        );
+    }
+    if value.remedy(function) == Remedy::InitialiseAnew {
+        return (
+            Code::Pkcs11Call,
+            Some(
+                "The module does not reach its device, although it is initialised anew from time to time: check the \
+                 device and whatever stands between; a TPM without a resource manager that has run out of sessions \
+                 answers like this too (use /dev/tpmrm0, not /dev/tpm0).",
             ),
         );
     }

@@ -4,11 +4,11 @@
 //! use refresh_session_core::{PublicKey, Secret, Signer};
 //! use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector};
 //!
-//! # fn main() -> refresh_session_core::Result<()> {
+//! # fn example(clock: std::sync::Arc<dyn refresh_session_core::Clock>) -> refresh_session_core::Result<()> {
 //! let config = TokenConfig {
 //!     token: TokenSelector { label: Some("gw".into()), ..TokenSelector::default() },
 //!     key: ObjectSelector::label("key"),
-//!     ..TokenConfig::new("/usr/lib/softhsm/libsofthsm2.so")
+//!     ..TokenConfig::new("/usr/lib/softhsm/libsofthsm2.so", clock)
 //! };
 //! let token = Token::open(&config, Some(&Secret::from("1234")))?;
 //! let certificate = token.certificates(&config.certificate)?.remove(0);
@@ -36,6 +36,10 @@
 //! **Session.** One for each token, however many use it; closed, and so logged out, when the last of them is gone.
 //! [`close_all`] belongs into the exit hook of the process.
 //!
+//! **Recovery.** A session, login, key handle, device or module that was lost is renewed by the next request, within
+//! its deadline; `docs/pkcs11.md` has the cases. A module is finalised and initialised anew only if this crate
+//! initialised it, at most every half minute, and never while a call of another token is under way.
+//!
 //! **Threads.** Each token has one, `pkcs11-<label>`, which makes all its calls; each module one for listing
 //! tokens. None holds up the process's exit. A call that does not come back costs its caller the deadline
 //! (`ERR_PKCS11_TIMEOUT`) and everybody else nothing (`ERR_PKCS11_HUNG`, at once) until it does.
@@ -48,14 +52,21 @@
 //! |---|---|
 //! | `config`, `uri` | what the caller fixes; RFC 7512 |
 //! | `library`, `module`, `registry` | loading; initialisation as a state with generations; one of each per process |
+//! | `gate`, `pace`, `budget` | calls and initialising exclude each other; how often anew; how much time is left |
+//! | `recovery` | the ladder: what is tried after a failure, and in which order |
 //! | `worker` | a thread with deadlines; knows nothing of PKCS#11 |
 //! | `slots`, `objects`, `certificates` | searching |
 //! | `pin`, `session` | what is remembered of PINs; the one session and its login |
-//! | `token_state` | what a token's thread owns; run, remedy, run once more |
+//! | `token_state` | what a token's thread owns; run, climb the ladder, run again |
 //! | `mechanism`, `raw_sign`, `der` | how a signature is asked for and encoded |
 //! | `access` | a user's way to a token's thread |
 //! | `token`, `signer` | the public handles |
 //! | `failure`, `return_value` | what went wrong inside, and what it is called outside |
+//!
+//! **Order of locks.** The registry's maps, then a worker's progress. On a thread that calls a module: the gate (held
+//! through calls), then the PIN memory (held through C_Login), then a module's state (never through a call). The two
+//! groups do not meet: nobody waits for a worker while holding one of the second, and the jobs of a worker take none
+//! of the first but the map of tokens, for a moment and with nothing else in hand.
 
 #![allow(
     unsafe_code,
@@ -63,16 +74,20 @@
 )]
 
 mod access;
+mod budget;
 mod certificates;
 mod config;
 mod der;
 mod failure;
+mod gate;
 mod library;
 mod mechanism;
 mod module;
 mod objects;
+mod pace;
 mod pin;
 mod raw_sign;
+mod recovery;
 mod registry;
 mod return_value;
 mod session;

@@ -1,13 +1,15 @@
 //! A module as this process sees it: loaded once, initialised as often as needed.
 //!
 //! Initialisation is a state, not an event. `C_Initialize` fails while a device is away and must be called again
-//! later; other code in the process may finalise the module under us. So every use takes a [`Lease`], which
-//! initialises when needed. Each initialisation is a new *generation*: session handles of an older one may by now
-//! be somebody else's and are neither used nor closed.
+//! later; other code in the process may finalise the module under us; and a module that lost its device may answer
+//! CKR_GENERAL_ERROR for ever until it is finalised and initialised anew. So every use takes a [`Lease`], which
+//! initialises when needed and while which nobody else does. Each initialisation is a new *generation*: session
+//! handles of an older one may by now be somebody else's and are neither used nor closed.
+//!
+//! Only a module that we initialised is ever finalised. Other code's sessions are not ours to end.
 
 use std::path::PathBuf;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Info, Pkcs11};
@@ -15,12 +17,15 @@ use cryptoki::error::{Error as CrateError, RvError};
 use cryptoki_sys as sys;
 use refresh_session_core::{Code, Error, Result};
 
+use crate::budget::Budget;
 use crate::failure::{Failure, Place};
+use crate::gate::{Alone, Gate, Pass};
 use crate::library::{self, Functions, Library};
+use crate::pace::Pace;
+use crate::worker::Stuck;
 
-/// How often and how long to wait for calls of other tokens before initialising anew.
-const QUIET_TRIES: u32 = 100;
-const QUIET_PAUSE: Duration = Duration::from_millis(10);
+/// How long calls of other tokens are waited for, and new ones held back, before initialising.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// One module, for ever.
 #[derive(Debug)]
@@ -28,14 +33,21 @@ pub(crate) struct Module {
     path: PathBuf,
     subject: String,
     library: OnceLock<Library>,
-    /// Read by whoever has a call under way, written to initialise: the two exclude each other.
-    state: RwLock<State>,
+    gate: Gate,
+    /// Changed only by whoever is alone inside the gate, except that anybody may say that it is over. Locked for a
+    /// moment, never across a call into the module.
+    state: Mutex<State>,
+    /// How many of its threads are in a call that does not come back.
+    stuck: Stuck,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     generation: u64,
-    initialised: Option<Initialised>,
+    initialised: Option<Arc<Initialised>>,
+    /// The generation in which a C_Login was answered by something that may have been a refusal.
+    login_in_doubt: Option<u64>,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -48,15 +60,39 @@ struct Initialised {
 }
 
 /// The right to call an initialised module. While one is out, nobody initialises it anew.
+#[derive(Debug)]
 pub(crate) struct Lease<'a> {
+    module: &'a Module,
     library: &'a Library,
-    state: RwLockReadGuard<'a, State>,
+    generation: u64,
+    initialised: Arc<Initialised>,
+    _pass: Pass<'a>,
+}
+
+/// Why a module is not initialised anew.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Other code initialised it.
+    NotOurs,
+    /// It was, a moment ago; this long to wait still.
+    TooSoon(Duration),
+    /// A call of another token has not come back, or initialising failed.
+    Failed(Failure),
 }
 
 impl Module {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    /// `seed`: random, for the pace.
+    pub(crate) fn new(path: PathBuf, seed: u64) -> Self {
         let subject = library::subject(&path);
-        Self { path, subject, library: OnceLock::new(), state: RwLock::default() }
+        let state = State { generation: 0, initialised: None, login_in_doubt: None, pace: Pace::new(seed) };
+        Self {
+            path,
+            subject,
+            library: OnceLock::new(),
+            gate: Gate::default(),
+            state: Mutex::new(state),
+            stuck: Stuck::default(),
+        }
     }
 
     /// ``module `libsofthsm2.so` ``.
@@ -64,41 +100,88 @@ impl Module {
         &self.subject
     }
 
-    /// Loads and initialises what is not yet, and keeps it so for the life of the lease.
-    pub(crate) fn lease(&self) -> Result<Lease<'_>, Failure> {
+    /// What counts its threads that hang; for those threads.
+    pub(crate) fn stuck(&self) -> &Stuck {
+        &self.stuck
+    }
+
+    /// An error at once if a call into it hangs. Most modules serialise their calls: whoever goes in after it hangs
+    /// too, with one more thread.
+    pub(crate) fn refuse_if_stuck(&self) -> Result<()> {
+        if self.stuck.any() { Err(self.hung("nothing else is begun with it")) } else { Ok(()) }
+    }
+
+    /// Loads and initialises what is not yet, and keeps it so for the life of the lease. A thread has one at a time.
+    pub(crate) fn lease(&self, budget: &Budget) -> Result<Lease<'_>, Failure> {
         let library = self.library()?;
         loop {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            if state.initialised.is_some() {
-                return Ok(Lease { library, state });
+            if let Some(lease) = self.enter(library, budget.left())? {
+                return Ok(lease);
             }
-            drop(state);
-            self.initialise(library)?;
+            self.initialise(library, budget)?;
         }
     }
 
     /// The lease if nothing has to be done for it.
     pub(crate) fn lease_if_initialised(&self) -> Option<Lease<'_>> {
-        let library = self.library.get()?;
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.initialised.is_some().then_some(Lease { library, state })
+        self.enter(self.library.get()?, QUIET).ok().flatten()
     }
 
     /// Notes that `generation` is over: the module said CKR_CRYPTOKI_NOT_INITIALIZED.
-    ///
-    /// Waits about a second for calls under way in other threads, no longer: one of them may be stuck.
-    pub(crate) fn expire(&self, generation: u64) -> Result<(), Failure> {
-        let mut state = self.quiet()?;
+    pub(crate) fn expire(&self, generation: u64) {
+        let mut state = self.state();
         if state.generation == generation {
             state.initialised = None;
         }
-        Ok(())
+    }
+
+    /// Finalises and initialises it, unless somebody has since `generation`; for a module that lost its device.
+    ///
+    /// If C_Initialize fails, the module is left uninitialised and every further lease tries that again.
+    pub(crate) fn initialise_anew(&self, generation: u64, budget: &Budget) -> Result<(), Refusal> {
+        let library = self.library().map_err(|error| Refusal::Failed(error.into()))?;
+        let is_over = |state: &State| state.generation != generation || state.initialised.is_none();
+        if is_over(&self.state()) {
+            return Ok(());
+        }
+        self.may_initialise_anew(budget)?;
+        let alone = self.alone(budget).map_err(Refusal::Failed)?;
+        let before = {
+            let mut state = self.state();
+            if is_over(&state) {
+                return Ok(());
+            }
+            state.pace.done(budget.now());
+            // Before the call: if it does not come back in order, nobody may take the module for initialised.
+            state.initialised.take()
+        };
+        let finalised = library.context.clone().finalize().map_err(Failure::from);
+        let adopted = call_initialise(library, &alone).map_err(Refusal::Failed)?;
+        match finalised {
+            Err(failure) if adopted && !failure.is_not_initialised() => {
+                // It was not finalised, and so not initialised by anybody else: its sessions are as good as before.
+                self.state().initialised = before;
+                Err(Refusal::Failed(failure))
+            }
+            _ => {
+                self.set_initialised(library, adopted, &alone);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether [`initialise_anew`](Self::initialise_anew) would do anything.
+    pub(crate) fn may_initialise_anew(&self, budget: &Budget) -> Result<(), Refusal> {
+        if self.adopted() {
+            return Err(Refusal::NotOurs);
+        }
+        let wait = self.state().pace.wait(budget.now());
+        if wait.is_zero() { Ok(()) } else { Err(Refusal::TooSoon(wait)) }
     }
 
     /// Whether other code in this process initialised it.
     pub(crate) fn adopted(&self) -> bool {
-        let state = self.state.try_read();
-        state.is_ok_and(|state| state.initialised.as_ref().is_some_and(|initialised| initialised.adopted))
+        self.state().initialised.as_ref().is_some_and(|initialised| initialised.adopted)
     }
 
     /// SoftHSM says "no token" when it has not found its configuration; the message should say so.
@@ -106,6 +189,10 @@ impl Module {
         let said = info.map(|info| format!("{} {}", info.library_description(), info.manufacturer_id()));
         let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned());
         [said, name].into_iter().flatten().any(|text| text.to_lowercase().contains("softhsm"))
+    }
+
+    pub(crate) fn error(&self, failure: Failure) -> Error {
+        failure.into_error(Place { subject: &self.subject, adopted: self.adopted() })
     }
 
     fn library(&self) -> Result<&Library> {
@@ -117,49 +204,60 @@ impl Module {
         Ok(self.library.get_or_init(|| library))
     }
 
-    fn initialise(&self, library: &Library) -> Result<(), Failure> {
-        let mut state = self.quiet()?;
-        if state.initialised.is_some() {
-            return Ok(());
+    /// `None` if it is not initialised.
+    fn enter<'a>(&'a self, library: &'a Library, limit: Duration) -> Result<Option<Lease<'a>>, Failure> {
+        if self.gate.is_taken() {
+            // Whoever is in there initialises.
+            self.refuse_if_stuck()?;
         }
-        let args = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
-        let adopted = match library.context.initialize(args) {
-            Ok(()) => false,
-            Err(CrateError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => true,
-            Err(error) => return Err(error.into()),
-        };
-        state.generation += 1;
-        state.initialised = Some(Initialised {
-            adopted,
-            own_functions_work: is_same_instance(&library.functions),
-            info: library.context.get_library_info().ok(),
-        });
+        let pass = self.gate.enter(limit).ok_or_else(|| self.hung("it is being initialised"))?;
+        let state = self.state();
+        let Some(initialised) = &state.initialised else { return Ok(None) };
+        let initialised = Arc::clone(initialised);
+        Ok(Some(Lease { module: self, library, generation: state.generation, initialised, _pass: pass }))
+    }
+
+    fn alone(&self, budget: &Budget) -> Result<Alone<'_>, Failure> {
+        const WHY: &str = "it must be initialised, which no other call may be under way for";
+        if self.stuck.any() {
+            return Err(self.hung(WHY).into());
+        }
+        self.gate.alone(QUIET.min(budget.left())).ok_or_else(|| self.hung(WHY).into())
+    }
+
+    fn initialise(&self, library: &Library, budget: &Budget) -> Result<(), Failure> {
+        let alone = self.alone(budget)?;
+        if self.state().initialised.is_none() {
+            let adopted = call_initialise(library, &alone)?;
+            self.set_initialised(library, adopted, &alone);
+        }
         Ok(())
     }
 
-    fn quiet(&self) -> Result<std::sync::RwLockWriteGuard<'_, State>, Failure> {
-        for _ in 0..QUIET_TRIES {
-            match self.state.try_write() {
-                Ok(state) => return Ok(state),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => thread::sleep(QUIET_PAUSE),
-            }
-        }
-        let message = format!(
-            "PKCS#11 {}: it must be initialised again, but a call of another token has not come back",
-            self.subject
-        );
-        Err(Error::new(Code::Pkcs11Hung, message).into())
+    fn set_initialised(&self, library: &Library, adopted: bool, _alone: &Alone<'_>) {
+        let own_functions_work = is_same_instance(&library.functions);
+        let info = library.context.get_library_info().ok();
+        let mut state = self.state();
+        state.generation += 1;
+        state.initialised = Some(Arc::new(Initialised { adopted, own_functions_work, info }));
     }
 
-    pub(crate) fn error(&self, failure: Failure) -> Error {
-        failure.into_error(Place { subject: &self.subject, adopted: self.adopted() })
+    fn hung(&self, consequence: &str) -> Error {
+        let message = format!("PKCS#11 {}: a call has not come back, and {consequence}", self.subject);
+        Error::new(Code::Pkcs11Hung, message).with_hint(
+            "The device or its driver is stuck; it is used again by itself once that call returns, otherwise \
+             reset the device or restart the process.",
+        )
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease<'_> {
     pub(crate) fn generation(&self) -> u64 {
-        self.state.generation
+        self.generation
     }
 
     pub(crate) fn context(&self) -> &Pkcs11 {
@@ -168,12 +266,30 @@ impl Lease<'_> {
 
     /// The functions to call directly; `None` where they would reach another instance than the crate's sessions.
     pub(crate) fn functions(&self) -> Option<&Functions> {
-        let initialised = self.state.initialised.as_ref()?;
-        initialised.own_functions_work.then_some(&self.library.functions)
+        self.initialised.own_functions_work.then_some(&self.library.functions)
     }
 
     pub(crate) fn info(&self) -> Option<&Info> {
-        self.state.initialised.as_ref()?.info.as_ref()
+        self.initialised.info.as_ref()
+    }
+
+    /// Notes that a C_Login of this generation may have been a try that the token counted.
+    pub(crate) fn doubt_login(&self) {
+        self.module.state().login_in_doubt = Some(self.generation);
+    }
+
+    /// Whether that is so, and initialising anew could end the doubt.
+    pub(crate) fn login_is_in_doubt(&self) -> bool {
+        !self.initialised.adopted && self.module.state().login_in_doubt == Some(self.generation)
+    }
+}
+
+/// C_Initialize; whether somebody else had done it.
+fn call_initialise(library: &Library, _alone: &Alone<'_>) -> Result<bool, Failure> {
+    match library.context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) => Ok(false),
+        Err(CrateError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -107,6 +107,16 @@ impl PinMemory {
         tries_were_lost && self.doubted.contains(&credential.hash)
     }
 
+    /// Whether it was, and the token has not taken it since.
+    pub(crate) fn is_doubted(&self, credential: &Credential) -> bool {
+        self.doubted.contains(&credential.hash)
+    }
+
+    /// Whether the token has taken it, and nothing else is known since.
+    pub(crate) fn is_accepted(&self, credential: &Credential) -> bool {
+        self.accepted == Some(credential.hash)
+    }
+
     /// The token took it.
     pub(crate) fn accept(&mut self, credential: &Credential) {
         self.doubted.remove(&credential.hash);
@@ -197,6 +207,18 @@ pub(crate) fn not_retried(subject: &str) -> Error {
     );
     Error::new(Code::Pkcs11PinNotRetried, message).with_param(PARAM).with_hint(
         "Correct `pkcs11.userPin`; if this PIN has become the right one since, restart the process.",
+    )
+}
+
+/// It was sent, and what came back may have been a refusal.
+pub(crate) fn in_doubt(subject: &str) -> Error {
+    let message = format!(
+        "PKCS#11 {subject}: the login failed before for a reason that is not the PIN's; the PIN is sent again only \
+         after the module was initialised anew"
+    );
+    Error::new(Code::Pkcs11Call, message).with_hint(
+        "This happens by itself, at most every half minute. Check that the device answers: a try may have been \
+         counted although it did not.",
     )
 }
 

@@ -10,11 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use refresh_session_core::Result;
+use refresh_session_core::crypto::random;
+use refresh_session_core::{Clock, Code, Result};
 
+use crate::budget::Budget;
 use crate::config::TokenSelector;
+use crate::failure::Failure;
 use crate::library;
-use crate::module::Module;
+use crate::module::{Module, Refusal};
+use crate::recovery::{Ladder, Step};
 use crate::slots::{self, Seen, TokenIdentity};
 use crate::token_state::TokenState;
 use crate::worker::{self, Worker};
@@ -58,7 +62,7 @@ impl Drop for TokenUser {
         if entry.users.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
-        // A hung token refuses: there is nothing to close it with.
+        // Behind a call that hangs it waits until that comes back.
         let _ = entry.thread.post(move |state| {
             // Somebody may have come while this waited in the queue.
             if entry.users.load(Ordering::Acquire) == 0 {
@@ -117,8 +121,8 @@ pub(crate) fn module(path: &Path) -> Result<&'static ModuleEntry> {
     if let Some(entry) = modules.get(&path) {
         return Ok(entry);
     }
-    let module: &'static Module = Box::leak(Box::new(Module::new(path.clone())));
-    let worker = Worker::spawn("pkcs11-module", format!("PKCS#11 {}", module.subject()), ())?;
+    let module: &'static Module = Box::leak(Box::new(Module::new(path.clone(), random::seed()?)));
+    let worker = Worker::spawn("pkcs11-module", format!("PKCS#11 {}", module.subject()), module.stuck(), ())?;
     let entry: &'static ModuleEntry =
         Box::leak(Box::new(ModuleEntry { module, worker, tokens: Mutex::default() }));
     modules.insert(path, entry);
@@ -128,42 +132,72 @@ pub(crate) fn module(path: &Path) -> Result<&'static ModuleEntry> {
 impl ModuleEntry {
     /// The thread of the token that `selector` means; looks at what is there now.
     pub(crate) fn token(
-        &self,
+        &'static self,
         selector: &TokenSelector,
+        clock: &Arc<dyn Clock>,
         deadline: Duration,
     ) -> Result<(TokenIdentity, TokenUser)> {
         let module = self.module;
-        let seen = self.worker.call("listing the tokens", deadline, move |()| list(module))?;
-        let identity = seen.select(module, selector)?;
+        module.refuse_if_stuck()?;
+        let budget = Budget::new(clock, deadline);
+        let wanted = selector.clone();
+        let list = move |(): &mut ()| self.find(&wanted, &budget);
+        let identity = self.worker.call("listing the tokens", deadline, list)?;
         let mut tokens = lock(&self.tokens);
         if let Some(entry) = tokens.get(&identity) {
             return Ok((identity, TokenUser::new(entry)));
         }
         let state = TokenState::new(module, identity.clone());
-        let thread = Worker::spawn(&thread_name(&identity), format!("PKCS#11 {identity}"), state)?;
+        let subject = format!("PKCS#11 {identity}");
+        let thread = Worker::spawn(&thread_name(&identity), subject, module.stuck(), state)?;
         let entry: &'static TokenEntry =
             Box::leak(Box::new(TokenEntry { thread, users: AtomicUsize::new(0) }));
         tokens.insert(identity.clone(), entry);
         Ok((identity, TokenUser::new(entry)))
     }
+
+    /// Loads, initialises, lists, selects; again, if what failed has a remedy.
+    fn find(&self, selector: &TokenSelector, budget: &Budget) -> Result<TokenIdentity> {
+        let module = self.module;
+        let mut ladder = Ladder::default();
+        loop {
+            let (generation, failure) = match list(module, budget) {
+                Err(failure) => failure,
+                Ok((generation, seen)) => match seen.select(module, selector) {
+                    Ok(identity) => return Ok(identity),
+                    // The list may be an old one; but somebody else's wrong label is no reason to disturb others.
+                    Err(error) if error.code() == Code::Pkcs11TokenNotFound && self.is_idle() => {
+                        (generation, Failure::until_anew(error))
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            let may_anew = || module.may_initialise_anew(budget).is_ok();
+            match ladder.step(failure.remedy(), may_anew) {
+                _ if budget.is_spent() => return Err(module.error(failure)),
+                Step::Initialise => module.expire(generation),
+                Step::InitialiseAnew => match module.initialise_anew(generation, budget) {
+                    Ok(()) => {}
+                    Err(Refusal::Failed(again)) => return Err(module.error(again)),
+                    Err(_) => return Err(module.error(failure)),
+                },
+                // There is no session here.
+                _ => return Err(module.error(failure)),
+            }
+        }
+    }
+
+    /// Whether nobody uses a token of this module.
+    fn is_idle(&self) -> bool {
+        lock(&self.tokens).values().all(|token| token.users.load(Ordering::Acquire) == 0)
+    }
 }
 
-/// Loads, initialises, lists; a second time if the module turned out to have been finalised by somebody.
-fn list(module: &Module) -> Result<Seen> {
-    let lease = module.lease().map_err(|failure| module.error(failure))?;
+/// What is there now, and in which generation. With a failure goes the generation too, zero if there is none.
+fn list(module: &Module, budget: &Budget) -> Result<(u64, Seen), (u64, Failure)> {
+    let lease = module.lease(budget).map_err(|failure| (0, failure))?;
     let generation = lease.generation();
-    let failure = match slots::list(module, &lease) {
-        Ok(seen) => return Ok(seen),
-        Err(failure) => failure,
-    };
-    drop(lease);
-    if !failure.is_not_initialised() {
-        return Err(module.error(failure));
-    }
-    module
-        .expire(generation)
-        .and_then(|()| slots::list(module, &module.lease()?))
-        .map_err(|failure| module.error(failure))
+    slots::list(module, &lease).map(|seen| (generation, seen)).map_err(|failure| (generation, failure))
 }
 
 /// Visible in `top -H` and in core dumps; the system cuts it to 15 bytes.

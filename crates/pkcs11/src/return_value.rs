@@ -9,12 +9,13 @@ use cryptoki_sys as sys;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ReturnValue(sys::CK_RV);
 
-/// What may make the same request succeed. Every remedy is used once per request.
+/// What may make the same request succeed. In which order they are taken, and how often, is `recovery`'s matter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Remedy {
     /// Nothing we can do from here: report it.
     Fail,
-    /// Look for the token again, open a new session, log in, find the key.
+    /// The session is gone or in the middle of an operation, or the token was away: look for the token again, open a
+    /// new session, log in, find the key.
     ReopenSession,
     /// The same after a pause: other programs hold every session that the token has.
     WaitAndReopen,
@@ -22,8 +23,10 @@ pub(crate) enum Remedy {
     FindKeyAgain,
     /// The login is gone: log in again.
     LogInAgain,
-    /// Somebody finalised the module under us: initialise it again. Every session before that is void.
-    InitialiseAgain,
+    /// Somebody finalised the module under us: initialise it. Every session before that is void.
+    Initialise,
+    /// The module has lost its device, and most never find it again by themselves: finalise and initialise it.
+    InitialiseAnew,
 }
 
 impl ReturnValue {
@@ -39,9 +42,23 @@ impl ReturnValue {
     /// token cannot have looked at it.
     pub(crate) fn remedy(self, function: &str) -> Remedy {
         match self.0 {
-            sys::CKR_CRYPTOKI_NOT_INITIALIZED => Remedy::InitialiseAgain,
+            sys::CKR_CRYPTOKI_NOT_INITIALIZED => Remedy::Initialise,
             sys::CKR_SESSION_HANDLE_INVALID | sys::CKR_SESSION_CLOSED => Remedy::ReopenSession,
             _ if matches!(function, "C_Login" | "C_Initialize") => Remedy::Fail,
+            value => Self::remedy_without_pin(value),
+        }
+    }
+
+    /// The same for a C_Login with a PIN that the token has taken before: that it sees it twice does no harm.
+    pub(crate) fn remedy_of_proven_login(self) -> Remedy {
+        match self.remedy("C_Login") {
+            Remedy::Fail => Self::remedy_without_pin(self.0),
+            remedy => remedy,
+        }
+    }
+
+    fn remedy_without_pin(value: sys::CK_RV) -> Remedy {
+        match value {
             sys::CKR_OBJECT_HANDLE_INVALID | sys::CKR_KEY_HANDLE_INVALID => Remedy::FindKeyAgain,
             sys::CKR_USER_NOT_LOGGED_IN => Remedy::LogInAgain,
             sys::CKR_SESSION_COUNT => Remedy::WaitAndReopen,
@@ -50,10 +67,11 @@ impl ReturnValue {
             | sys::CKR_TOKEN_NOT_PRESENT
             | sys::CKR_TOKEN_NOT_RECOGNIZED
             | sys::CKR_DEVICE_REMOVED
-            | sys::CKR_SLOT_ID_INVALID
-            | sys::CKR_DEVICE_ERROR
-            | sys::CKR_GENERAL_ERROR
-            | sys::CKR_FUNCTION_FAILED => Remedy::ReopenSession,
+            | sys::CKR_SLOT_ID_INVALID => Remedy::ReopenSession,
+            sys::CKR_DEVICE_ERROR | sys::CKR_GENERAL_ERROR | sys::CKR_FUNCTION_FAILED => {
+                Remedy::InitialiseAnew
+            }
+            value if value >= sys::CKR_VENDOR_DEFINED => Remedy::InitialiseAnew,
             _ => Remedy::Fail,
         }
     }
@@ -156,12 +174,18 @@ mod tests {
             assert_eq!(remedy(value, "C_Login"), Remedy::Fail);
         }
         assert_eq!(remedy(sys::CKR_SESSION_HANDLE_INVALID, "C_Login"), Remedy::ReopenSession);
-        assert_eq!(remedy(sys::CKR_CRYPTOKI_NOT_INITIALIZED, "C_Login"), Remedy::InitialiseAgain);
+        assert_eq!(remedy(sys::CKR_CRYPTOKI_NOT_INITIALIZED, "C_Login"), Remedy::Initialise);
         assert_eq!(remedy(sys::CKR_GENERAL_ERROR, "C_Initialize"), Remedy::Fail);
-        assert_eq!(remedy(sys::CKR_GENERAL_ERROR, "C_Sign"), Remedy::ReopenSession);
+        assert_eq!(remedy(sys::CKR_GENERAL_ERROR, "C_Sign"), Remedy::InitialiseAnew);
+        assert_eq!(remedy(sys::CKR_VENDOR_DEFINED + 1, "C_Sign"), Remedy::InitialiseAnew);
+        assert_eq!(remedy(sys::CKR_DEVICE_REMOVED, "C_Sign"), Remedy::ReopenSession);
         assert_eq!(remedy(sys::CKR_KEY_HANDLE_INVALID, "C_SignInit"), Remedy::FindKeyAgain);
         assert_eq!(remedy(sys::CKR_USER_NOT_LOGGED_IN, "C_SignInit"), Remedy::LogInAgain);
         assert_eq!(remedy(sys::CKR_SESSION_COUNT, "C_OpenSession"), Remedy::WaitAndReopen);
         assert_eq!(remedy(sys::CKR_DATA_LEN_RANGE, "C_Sign"), Remedy::Fail);
+
+        let proven = |value| ReturnValue::new(value).remedy_of_proven_login();
+        assert_eq!(proven(sys::CKR_GENERAL_ERROR), Remedy::InitialiseAnew);
+        assert_eq!(proven(sys::CKR_SESSION_CLOSED), Remedy::ReopenSession);
     }
 }

@@ -49,6 +49,8 @@ impl TokenSession {
         lease: &Lease<'_>,
         identity: &TokenIdentity,
     ) -> Result<Self, Failure> {
+        // Looking at the slots touches every device of the module, the stuck one too.
+        module.refuse_if_stuck()?;
         let slot = slots::list(module, lease)?.slot_of(module, identity)?;
         let login_required = lease.context().get_token_info(slot)?.login_required();
         Ok(Self {
@@ -97,7 +99,8 @@ impl TokenSession {
     /// Logs in if that is called for. The caller has [admitted](PinMemory::admit) the credential.
     ///
     /// The PIN is sent at most once, and not at all when the token's flags say that it is locked, about to be, or
-    /// expired: they are read first, and they cost nothing.
+    /// expired: they are read first, and they cost nothing. Nor is one that nobody knows to be right sent again after
+    /// an answer that may have been a refusal, before the module was initialised anew.
     pub(crate) fn log_in(
         &mut self,
         lease: &Lease<'_>,
@@ -120,6 +123,9 @@ impl TokenSession {
         if pins.is_risky(credential, token.user_pin_count_low()) {
             return Err(pin::not_retried(subject).into());
         }
+        if lease.login_is_in_doubt() && pins.is_doubted(credential) {
+            return Err(Failure::until_anew(pin::in_doubt(subject)));
+        }
         let bytes = RawAuthPin::new(Box::new(credential.pin().expose().to_vec()));
         match self.handle.login_with_raw(UserType::User, &bytes) {
             // The second: other code in this process was faster. See `PinMemory::adopt`.
@@ -128,7 +134,9 @@ impl TokenSession {
                 self.logged_in = true;
                 Ok(())
             }
-            Err(CrateError::Pkcs11(value, _)) => Err(refused(subject, &mut pins, credential, value.into())),
+            Err(CrateError::Pkcs11(value, _)) => {
+                Err(refused(lease, subject, &mut pins, credential, value.into()))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -147,7 +155,13 @@ fn check_flags(subject: &str, token: &TokenInfo) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(subject: &str, pins: &mut PinMemory, credential: &Credential, value: ReturnValue) -> Failure {
+fn refused(
+    lease: &Lease<'_>,
+    subject: &str,
+    pins: &mut PinMemory,
+    credential: &Credential,
+    value: ReturnValue,
+) -> Failure {
     let answer = format!("C_Login returned {value}");
     // A PIN of a wrong length or with wrong characters is as wrong as any; some tokens count it.
     let wrong = [sys::CKR_PIN_INCORRECT, sys::CKR_PIN_LEN_RANGE, sys::CKR_PIN_INVALID];
@@ -162,6 +176,11 @@ fn refused(subject: &str, pins: &mut PinMemory, credential: &Credential, value: 
     if value.is(sys::CKR_PIN_EXPIRED) {
         return pin::expired(subject, &answer).into();
     }
-    pins.doubt(credential);
-    Failure::Call { function: "C_Login".into(), value }
+    let proven = pins.is_accepted(credential);
+    let failure = Failure::login(value, proven);
+    if !proven && failure.remedy() == Remedy::Fail {
+        pins.doubt(credential);
+        lease.doubt_login();
+    }
+    failure
 }

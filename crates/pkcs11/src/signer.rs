@@ -20,7 +20,8 @@ const SELF_TEST: &[u8] = b"refresh-session: does this key belong to this certifi
 /// Signs with a private key that stays on its token; [`crate::Token::signer`] makes it.
 ///
 /// Signatures of one token are made one after the other on its thread; any number of threads may ask. A signature
-/// that fails because the session, the login or the key's handle was lost is tried once more after renewing that.
+/// that fails because the session, the login, the key's handle or the device was lost is made again after renewing
+/// that, within the same deadline.
 pub struct Pkcs11Signer {
     access: TokenAccess,
     key: Arc<ObjectSelector>,

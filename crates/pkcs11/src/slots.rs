@@ -99,17 +99,19 @@ impl Seen {
         }
     }
 
-    /// Where a token known from an earlier listing is now.
-    pub(crate) fn slot_of(&self, module: &Module, identity: &TokenIdentity) -> Result<Slot> {
+    /// Where a token known from an earlier listing is now. Some modules keep their list of tokens until they are
+    /// initialised anew, so that is worth a try if it is gone.
+    pub(crate) fn slot_of(&self, module: &Module, identity: &TokenIdentity) -> Result<Slot, Failure> {
         let mut slots = self.tokens().filter(|(_, token)| token.identity == *identity).map(|(slot, _)| slot);
         match (slots.next(), slots.next()) {
             (Some(slot), None) => Ok(slot),
-            (None, _) => Err(self.not_found(
-                module.subject(),
-                &format!("no longer has {identity} (serial {})", identity.serial),
-            )),
+            (None, _) => {
+                let what = format!("no longer has {identity} (serial {})", identity.serial);
+                Err(Failure::until_anew(self.not_found(module.subject(), &what)))
+            }
             (Some(_), Some(_)) => {
-                Err(self.ambiguous(module.subject(), "has two tokens with the same label and serial number"))
+                let what = "has two tokens with the same label and serial number";
+                Err(self.ambiguous(module.subject(), what).into())
             }
         }
     }

@@ -42,11 +42,12 @@ impl Token {
     pub fn open(config: &TokenConfig, pin: Option<&Secret>) -> Result<Self> {
         let credential = pin.map(Credential::new).transpose()?.map(Arc::new);
         let deadline = config.sign_timeout;
-        let (identity, user) = registry::module(&config.module)?.token(&config.token, deadline)?;
+        let clock = Arc::clone(&config.clock);
+        let (identity, user) = registry::module(&config.module)?.token(&config.token, &clock, deadline)?;
         let checked = credential.clone();
         user.thread().call("opening it", deadline, move |state| state.admit(checked.as_deref()))?;
         Ok(Self {
-            access: TokenAccess { user, credential, deadline, subject: identity.to_string() },
+            access: TokenAccess { user, credential, deadline, clock, subject: identity.to_string() },
             key: config.key.clone(),
             certificate: config.certificate.clone(),
         })

@@ -1,25 +1,22 @@
-//! What the thread of one token owns, and how every request to the token is run and, once, repeated.
+//! What the thread of one token owns, and how every request to the token is run and, after a remedy, run again.
 
 use std::collections::HashMap;
 use std::thread;
-use std::time::Duration;
 
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use refresh_session_core::{Code, Error, Result, SignatureScheme};
 
+use crate::budget::Budget;
 use crate::config::ObjectSelector;
 use crate::failure::{Failure, Place};
 use crate::mechanism::{Family, Form, Plan, family};
-use crate::module::{Lease, Module};
+use crate::module::{Lease, Module, Refusal};
 use crate::objects;
 use crate::pin::{self, Credential, SharedPins};
 use crate::raw_sign;
-use crate::return_value::Remedy;
+use crate::recovery::{Ladder, Step};
 use crate::session::TokenSession;
 use crate::slots::TokenIdentity;
-
-/// How long to wait for another program to give a session back.
-const SESSION_COUNT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The state of one token in this process. Lives on its thread and never moves.
 pub(crate) struct TokenState {
@@ -58,21 +55,33 @@ impl TokenState {
         pin::lock(self.pins).admit(&self.subject, credential, logged_in)
     }
 
-    /// Runs `request` with an open session; if it fails for a reason that has a [`Remedy`], applies that and runs
-    /// it once more.
+    /// Runs `request` with an open session; if it fails for a reason that has a remedy, climbs the [`Ladder`] and runs
+    /// it again, as long as `budget` lasts.
     pub(crate) fn run<T>(
         &mut self,
         credential: Option<&Credential>,
+        budget: &Budget,
         request: impl Fn(&mut Access<'_>) -> Result<T, Failure>,
     ) -> Result<T> {
-        let first = match self.attempt(credential, &request) {
-            Ok(done) => return Ok(done),
-            Err(failure) => failure,
-        };
-        if first.remedy() == Remedy::Fail {
-            return Err(self.error(first));
+        let mut ladder = Ladder::default();
+        loop {
+            let mut generation = 0;
+            let failure = match self.attempt(credential, budget, &mut generation, &request) {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure,
+            };
+            let may_anew = || self.module.may_initialise_anew(budget).is_ok();
+            let step = match ladder.step(failure.remedy(), may_anew) {
+                // The caller has left, or will have before this could help.
+                _ if budget.is_spent() => Step::GiveUp,
+                Step::WaitAndReopen(pause) if pause > budget.left() => Step::GiveUp,
+                step => step,
+            };
+            self.take(step, &failure, generation, budget)?;
+            if step == Step::GiveUp {
+                return Err(self.error(failure));
+            }
         }
-        self.attempt(credential, &request).map_err(|second| self.error(second))
     }
 
     /// Closes the session, if there is one. The next request opens another.
@@ -83,44 +92,54 @@ impl TokenState {
         }
     }
 
-    fn attempt<T>(
-        &mut self,
-        credential: Option<&Credential>,
-        request: impl Fn(&mut Access<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let lease = self.module.lease()?;
-        // A session of another generation is let go of without a call: see `TokenSession`.
-        self.session.take_if(|session| session.generation != lease.generation());
-        self.admit(credential)?;
-        let result = self.with_session(&lease, credential, request);
-        let Err(failure) = &result else { return result };
-        match failure.remedy() {
-            Remedy::InitialiseAgain => {
-                self.session = None;
-                let generation = lease.generation();
-                drop(lease);
-                self.module.expire(generation)?;
-            }
-            Remedy::LogInAgain => {
+    /// Puts the session into the state that the next attempt, or the next request, is to find.
+    fn take(&mut self, step: Step, failure: &Failure, generation: u64, budget: &Budget) -> Result<()> {
+        match step {
+            // A call that failed may have left an operation open, which nothing else ends for certain. Our own
+            // verdicts are reached between calls.
+            Step::GiveUp if matches!(failure, Failure::Verdict { .. }) => {}
+            Step::GiveUp | Step::ReopenSession => self.end_session(failure),
+            // A logout, by whomever, takes the handles of private objects along.
+            Step::FindKeyAgain => self.doubt_login(),
+            Step::LogInAgain => {
                 self.use_needs_login = true;
                 self.doubt_login();
             }
-            // A logout, by whomever, takes the handles of private objects along.
-            Remedy::FindKeyAgain => self.doubt_login(),
-            Remedy::WaitAndReopen => {
-                self.end_session(&lease);
-                drop(lease);
-                thread::sleep(SESSION_COUNT_PAUSE);
+            Step::WaitAndReopen(pause) => {
+                self.end_session(failure);
+                thread::sleep(pause);
             }
-            // Its number may be somebody else's by now.
-            Remedy::ReopenSession if failure.says_session_is_gone() => self.session = None,
-            Remedy::ReopenSession => self.end_session(&lease),
-            // A call that failed may have left an operation open, which nothing else ends for certain. Our own
-            // verdicts are reached between calls.
-            Remedy::Fail if !matches!(failure, Failure::Verdict(_)) => self.end_session(&lease),
-            Remedy::Fail => {}
+            Step::Initialise => {
+                self.session = None;
+                self.module.expire(generation);
+            }
+            Step::InitialiseAnew => match self.module.initialise_anew(generation, budget) {
+                Ok(()) => self.session = None,
+                // Somebody was faster, or has adopted it: without a new session the next attempt is the last.
+                Err(Refusal::NotOurs | Refusal::TooSoon(_)) => self.end_session(failure),
+                Err(Refusal::Failed(again)) => {
+                    self.end_session(failure);
+                    return Err(self.error(again));
+                }
+            },
         }
-        result
+        Ok(())
+    }
+
+    /// `generation`: set to the module's, once that is known.
+    fn attempt<T>(
+        &mut self,
+        credential: Option<&Credential>,
+        budget: &Budget,
+        generation: &mut u64,
+        request: impl Fn(&mut Access<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let lease = self.module.lease(budget)?;
+        *generation = lease.generation();
+        // A session of another generation is let go of without a call: see `TokenSession`.
+        self.session.take_if(|session| session.generation != lease.generation());
+        self.admit(credential)?;
+        self.with_session(&lease, credential, request)
     }
 
     fn with_session<T>(
@@ -158,10 +177,12 @@ impl TokenState {
         }
     }
 
-    fn end_session(&mut self, lease: &Lease<'_>) {
-        if let Some(session) = self.session.take() {
-            session.close(lease);
+    fn end_session(&mut self, failure: &Failure) {
+        if failure.says_session_is_gone() {
+            // Its number may be somebody else's by now.
+            self.session = None;
         }
+        self.close();
     }
 
     fn error(&self, failure: Failure) -> Error {

@@ -5,10 +5,13 @@
 //! marks the worker *hung*: whoever comes next is refused at once, nothing more is queued, no second thread is
 //! started. When the call does come back, the worker serves again by itself.
 //!
+//! A job that nobody waits for, such as closing a session, may hang as well. Whoever waits in the queue behind it for
+//! all of their time marks the worker then.
+//!
 //! The threads are never joined and hold up no exit of the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -35,6 +38,16 @@ pub(crate) fn open_gate() {
     GATE_SHUT.store(false, Ordering::Release);
 }
 
+/// How many workers of a group hang: those that call the same module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stuck(Arc<AtomicUsize>);
+
+impl Stuck {
+    pub(crate) fn any(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+}
+
 /// The sending side of the thread; `S` lives on the other.
 pub(crate) struct Worker<S> {
     jobs: Sender<Job<S>>,
@@ -45,29 +58,59 @@ pub(crate) struct Worker<S> {
 
 struct Job<S> {
     number: u64,
+    attended: bool,
     run: Box<dyn FnOnce(&mut S) + Send>,
 }
 
-#[derive(Default)]
 struct Progress {
     /// Jobs are numbered in the order of the queue.
     issued: u64,
     started: u64,
-    running: Option<u64>,
+    running: Option<Running>,
     /// Jobs whose callers left before they began. They are skipped.
     abandoned: Vec<u64>,
     hung: bool,
+    stuck: Stuck,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    number: u64,
+    /// Somebody waits for it, and will say so when it takes too long.
+    attended: bool,
+}
+
+impl Progress {
+    fn set_hung(&mut self, hung: bool) {
+        if self.hung == hung {
+            return;
+        }
+        self.hung = hung;
+        if hung {
+            self.stuck.0.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.stuck.0.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
 }
 
 impl<S: Send + 'static> Worker<S> {
-    /// Starts the thread. `subject` is for messages, such as ``token `gw` ``.
-    pub(crate) fn spawn(thread_name: &str, subject: String, mut state: S) -> Result<Self> {
+    /// Starts the thread. `subject` is for messages, such as ``token `gw` ``; `stuck` is counted up while it hangs.
+    pub(crate) fn spawn(thread_name: &str, subject: String, stuck: &Stuck, mut state: S) -> Result<Self> {
         let (jobs, queue) = channel::<Job<S>>();
-        let progress = Arc::<Mutex<Progress>>::default();
+        let progress = Progress {
+            issued: 0,
+            started: 0,
+            running: None,
+            abandoned: Vec::new(),
+            hung: false,
+            stuck: stuck.clone(),
+        };
+        let progress = Arc::new(Mutex::new(progress));
         let shared = Arc::clone(&progress);
         let work = move || {
             for job in queue {
-                if !begin(&shared, job.number) {
+                if !begin(&shared, Running { number: job.number, attended: job.attended }) {
                     continue;
                 }
                 // A panic drops the reply's sender, which tells the caller. The state is one that any C call may
@@ -75,7 +118,7 @@ impl<S: Send + 'static> Worker<S> {
                 let _ = catch_unwind(AssertUnwindSafe(|| (job.run)(&mut state)));
                 let mut progress = lock(&shared);
                 progress.running = None;
-                progress.hung = false;
+                progress.set_hung(false);
             }
         };
         thread::Builder::new()
@@ -97,7 +140,8 @@ impl<S: Send + 'static> Worker<S> {
         job: impl FnOnce(&mut S) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = channel();
-        let number = self.post(move |state| {
+        let progress = self.admit()?;
+        let number = self.queue(progress, true, move |state| {
             // Whoever asked may have left.
             let _ = reply.send(job(state));
         })?;
@@ -112,40 +156,59 @@ impl<S: Send + 'static> Worker<S> {
         }
     }
 
-    /// Queues `job` without waiting. Refused when the worker is hung and while the [gate](shut_gate) is shut.
+    /// Queues `job` without waiting, also behind a call that hangs: it is what puts things in order after that.
+    /// Refused while the [gate](shut_gate) is shut.
     pub(crate) fn post(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
+        let progress = self.admit_open()?;
+        self.queue(progress, false, job)
+    }
+
+    /// Queues `job` even while the gate is shut, but not behind a call that hangs: for what must be done before the
+    /// process ends.
+    pub(crate) fn post_last(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
+        let progress = lock(&self.progress);
+        if progress.hung {
+            return Err(self.hung());
+        }
+        self.queue(progress, false, job)
+    }
+
+    fn admit(&self) -> Result<MutexGuard<'_, Progress>> {
+        let progress = self.admit_open()?;
+        if progress.hung { Err(self.hung()) } else { Ok(progress) }
+    }
+
+    fn admit_open(&self) -> Result<MutexGuard<'_, Progress>> {
         let progress = lock(&self.progress);
         // Under the lock: a job that is let in is queued before the last one.
         if GATE_SHUT.load(Ordering::Acquire) {
             return Err(Error::new(Code::Closed, format!("{}: the process is ending", self.subject)));
         }
-        self.queue(progress, job)
-    }
-
-    /// Queues `job` even while the gate is shut: for what must be done before the process ends.
-    pub(crate) fn post_last(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<u64> {
-        self.queue(lock(&self.progress), job)
+        Ok(progress)
     }
 
     fn queue(
         &self,
         mut progress: MutexGuard<'_, Progress>,
+        attended: bool,
         job: impl FnOnce(&mut S) + Send + 'static,
     ) -> Result<u64> {
-        if progress.hung {
-            return Err(self.hung());
-        }
         progress.issued += 1;
         let number = progress.issued;
-        self.jobs.send(Job { number, run: Box::new(job) }).map_err(|_| self.broken("its queue"))?;
+        self.jobs.send(Job { number, attended, run: Box::new(job) }).map_err(|_| self.broken("its queue"))?;
         Ok(number)
     }
 
     fn leave(&self, number: u64) -> Stage {
         let mut progress = lock(&self.progress);
-        if progress.running == Some(number) {
-            progress.hung = true;
-            return Stage::Running;
+        match progress.running {
+            Some(running) if running.number == number => {
+                progress.set_hung(true);
+                return Stage::Running;
+            }
+            // Nobody else would say so.
+            Some(running) if !running.attended && number > running.number => progress.set_hung(true),
+            _ => {}
         }
         if number > progress.started {
             progress.abandoned.push(number);
@@ -185,14 +248,14 @@ enum Stage {
     Running,
 }
 
-fn begin(progress: &Mutex<Progress>, number: u64) -> bool {
+fn begin(progress: &Mutex<Progress>, job: Running) -> bool {
     let mut progress = lock(progress);
-    progress.started = number;
-    if let Some(at) = progress.abandoned.iter().position(|abandoned| *abandoned == number) {
+    progress.started = job.number;
+    if let Some(at) = progress.abandoned.iter().position(|abandoned| *abandoned == job.number) {
         progress.abandoned.swap_remove(at);
         return false;
     }
-    progress.running = Some(number);
+    progress.running = Some(job);
     true
 }
 
@@ -210,7 +273,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(10);
 
     fn counter() -> Worker<u32> {
-        Worker::spawn("test", "token `t`".into(), 0).unwrap()
+        Worker::spawn("test", "token `t`".into(), &Stuck::default(), 0).unwrap()
     }
 
     fn count(worker: &Worker<u32>, deadline: Duration) -> Result<u32> {
@@ -247,15 +310,46 @@ mod tests {
     fn a_caller_that_leaves_the_queue_takes_its_job_along_and_does_not_mark_it_hung() {
         let worker = counter();
         let (release, busy) = sync_channel::<()>(0);
+        let (started, running) = sync_channel::<()>(1);
+        thread::scope(|scope| {
+            let patient = scope.spawn(|| {
+                worker.call("a signature that waits for a touch", LONG, move |_| {
+                    let _ = started.send(());
+                    let _ = busy.recv();
+                    Ok(())
+                })
+            });
+            running.recv().unwrap();
+            let error = count(&worker, SHORT).unwrap_err();
+            assert!(error.message().contains("did not get its turn"), "{error}");
+            release.send(()).unwrap();
+            assert_eq!(count(&worker, LONG).unwrap(), 1);
+            patient.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_stuck_call_that_nobody_waits_for_is_noticed_by_the_first_behind_it() {
+        let stuck = Stuck::default();
+        let worker = Worker::spawn("test", "token `t`".into(), &stuck, 0).unwrap();
+        let (release, busy) = sync_channel::<()>(0);
         worker
             .post(move |_| {
                 let _ = busy.recv();
             })
             .unwrap();
-        let error = count(&worker, SHORT).unwrap_err();
-        assert!(error.message().contains("did not get its turn"), "{error}");
+        assert_eq!(count(&worker, SHORT).unwrap_err().code(), Code::Pkcs11Timeout);
+        assert!(stuck.any());
+        assert_eq!(count(&worker, Duration::from_hours(1)).unwrap_err().code(), Code::Pkcs11Hung);
+        // What puts things in order afterwards is kept.
+        worker.post(|state| *state += 10).unwrap();
         release.send(()).unwrap();
-        assert_eq!(count(&worker, LONG).unwrap(), 1);
+        let recovered = (0..100).find_map(|_| {
+            thread::sleep(Duration::from_millis(10));
+            count(&worker, LONG).ok()
+        });
+        assert_eq!(recovered, Some(11));
+        assert!(!stuck.any());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use refresh_session_core::{Code, Error, Secret};
 use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector};
 
-use crate::support::{P256, PIN, isolated, softhsm};
+use crate::support::{P256, PIN, clock, isolated, softhsm};
 
 fn open(config: &TokenConfig) -> Result<Token, Error> {
     Token::open(config, Some(&Secret::from(PIN)))
@@ -28,7 +28,7 @@ fn what_is_no_module_is_refused_with_the_reason() {
             let text = fixture.file("text.so");
             fs::write(&text, "not a library").unwrap();
             let missing = fixture.file("missing.so");
-            let refuse = |module: &str| open(&TokenConfig::new(module)).unwrap_err();
+            let refuse = |module: &str| open(&TokenConfig::new(module, clock())).unwrap_err();
 
             assert_says(&refuse(&missing), Code::Pkcs11Module, &["missing.so", "cannot be opened"]);
             assert_says(&refuse(&text), Code::Pkcs11Module, &["text.so", "cannot be loaded"]);
@@ -45,7 +45,7 @@ fn what_is_no_module_is_refused_with_the_reason() {
             // The same module by another name is the same module.
             let alias = fixture.file("alias.so");
             std::os::unix::fs::symlink(softhsm(), &alias).unwrap();
-            assert!(open(&TokenConfig::new(Path::new(&alias))).is_ok());
+            assert!(open(&TokenConfig::new(Path::new(&alias), clock())).is_ok());
         },
     );
 }
@@ -66,7 +66,7 @@ fn a_missing_token_lists_those_that_are_there() {
                 &["label \"gateway\"", "\"gw\" serial", "\"spare\" serial", "in slot"],
             );
             // Without a selector two tokens are one too many.
-            let error = open(&TokenConfig::new(softhsm())).unwrap_err();
+            let error = open(&TokenConfig::new(softhsm(), clock())).unwrap_err();
             assert_says(&error, Code::Pkcs11TokenAmbiguous, &["no selector", "\"gw\"", "\"spare\""]);
         },
     );
@@ -115,7 +115,7 @@ fn the_only_token_and_the_only_key_need_no_name() {
             fixture.certificate("gw", "only", "only", "a1b2");
         },
         |fixture| {
-            let config = TokenConfig::new(softhsm());
+            let config = TokenConfig::new(softhsm(), clock());
             let token = open(&config).unwrap();
             let certificates = token.certificates(&config.certificate).unwrap();
             assert_eq!(certificates[0].der(), fixture.certificate_file("only").der());

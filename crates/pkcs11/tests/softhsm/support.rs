@@ -8,10 +8,12 @@ use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use refresh_session_core::{Certificate, PublicKey, Result, Secret};
+use refresh_session_core::{BootTime, Certificate, Clock, PublicKey, Result, Secret, Timestamp};
 use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, TokenSelector};
 
 /// The right PIN. A text that stands out if it shows up where it must not.
@@ -157,7 +159,7 @@ impl Fixture {
         assert!(self.directory.is_dir());
         TokenConfig {
             token: TokenSelector { label: Some(label.into()), ..TokenSelector::default() },
-            ..TokenConfig::new(module)
+            ..TokenConfig::new(module, clock())
         }
     }
 
@@ -183,6 +185,33 @@ impl Fixture {
             .env("PKCS11SPY_OUTPUT", self.file("spy"));
         command
     }
+}
+
+/// The system's time, moved on by [`skip`].
+#[derive(Debug)]
+struct TestClock;
+
+static SKIPPED_SECONDS: AtomicU64 = AtomicU64::new(0);
+
+impl Clock for TestClock {
+    #[expect(clippy::disallowed_methods, reason = "a clock of the tests")]
+    fn boot(&self) -> BootTime {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        BootTime::from_duration(now + Duration::from_secs(SKIPPED_SECONDS.load(Ordering::SeqCst)))
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_unix_millis(0)
+    }
+}
+
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(TestClock)
+}
+
+/// So much later a module may be initialised anew again.
+pub(crate) fn skip_the_pause() {
+    SKIPPED_SECONDS.fetch_add(46, Ordering::SeqCst);
 }
 
 /// Opens the token with `pin` and makes a signer for the key with this label.

@@ -90,7 +90,7 @@ impl IotSource {
             }
             (None, Some(pkcs11)) => {
                 refuse_passphrase(options.private_key_passphrase.is_some())?;
-                let (token, token_warnings) = TokenIdentity::new(pkcs11, chain, options.timeout)?;
+                let (token, token_warnings) = TokenIdentity::new(pkcs11, chain, options.timeout, &clock)?;
                 warnings.extend(token_warnings);
                 shareable = token.describe(&mut description);
                 IdentityOptions::Token(Box::new(token))

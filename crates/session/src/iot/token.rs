@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use refresh_session_core::{Certificate, Code, Error, Result, Secret, Warning, shown};
+use refresh_session_core::{Certificate, Clock, Code, Error, Result, Secret, Warning, shown};
 use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector, uri};
 use refresh_session_tls::ClientIdentity;
 use tokio::task::spawn_blocking;
@@ -32,11 +32,12 @@ impl TokenIdentity {
         options: Pkcs11Options,
         chain: Option<Vec<Certificate>>,
         limit: Duration,
+        clock: &Arc<dyn Clock>,
     ) -> Result<(Self, Vec<Warning>)> {
         let (param, (mut config, pin, warnings)) = match options {
-            Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text)?),
+            Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text, clock)?),
             Pkcs11Options::Fields(fields) => {
-                let config = from_fields(&fields);
+                let config = from_fields(&fields, clock);
                 let warnings = config.token.warnings();
                 ("pkcs11.library", (config, fields.user_pin, warnings))
             }
@@ -124,7 +125,7 @@ fn relative(module: &Path, param: &'static str) -> Error {
     Error::invalid_option(param, found)
 }
 
-fn from_uri(text: &str) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
+fn from_uri(text: &str, clock: &Arc<dyn Clock>) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
     let parsed = uri::parse(text)?;
     let pin = match (parsed.pin, parsed.pin_source) {
         (Some(pin), _) => PinSource::Value(pin),
@@ -137,15 +138,15 @@ fn from_uri(text: &str) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
             "is a URI without `module-path`: give the module as `?module-path=/…`",
         )
     })?;
-    let mut config = TokenConfig::new(module);
+    let mut config = TokenConfig::new(module, Arc::clone(clock));
     config.token = parsed.token;
     config.key = parsed.key;
     config.certificate = parsed.certificate;
     Ok((config, pin, parsed.warnings))
 }
 
-fn from_fields(fields: &Pkcs11Fields) -> TokenConfig {
-    let mut config = TokenConfig::new(PathBuf::from(&fields.library));
+fn from_fields(fields: &Pkcs11Fields, clock: &Arc<dyn Clock>) -> TokenConfig {
+    let mut config = TokenConfig::new(PathBuf::from(&fields.library), Arc::clone(clock));
     config.token = TokenSelector {
         slot_id: fields.slot_id,
         label: fields.token_label.clone(),
