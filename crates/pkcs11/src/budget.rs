@@ -20,7 +20,7 @@ pub(crate) struct Budget {
 impl Budget {
     /// `limit` from now.
     pub(crate) fn new(clock: &Arc<dyn Clock>, limit: Duration) -> Self {
-        let usable = limit - MARGIN.min(limit / 4);
+        let usable = limit.saturating_sub(MARGIN.min(limit / 4));
         Self { clock: Arc::clone(clock), until: clock.boot().after(usable) }
     }
 

@@ -74,8 +74,8 @@ pub(crate) struct Lease<'a> {
 pub(crate) enum Refusal {
     /// Other code initialised it.
     NotOurs,
-    /// It was, a moment ago; this long to wait still.
-    TooSoon(Duration),
+    /// It was, a moment ago.
+    TooSoon,
     /// A call of another token has not come back, or initialising failed.
     Failed(Failure),
 }
@@ -140,15 +140,11 @@ impl Module {
     /// If C_Initialize fails, the module is left uninitialised and every further lease tries that again.
     pub(crate) fn initialise_anew(&self, generation: u64, budget: &Budget) -> Result<(), Refusal> {
         let library = self.library().map_err(|error| Refusal::Failed(error.into()))?;
-        let is_over = |state: &State| state.generation != generation || state.initialised.is_none();
-        if is_over(&self.state()) {
-            return Ok(());
-        }
-        self.may_initialise_anew(budget)?;
+        self.may_initialise_anew(generation, budget)?;
         let alone = self.alone(budget).map_err(Refusal::Failed)?;
         let before = {
             let mut state = self.state();
-            if is_over(&state) {
+            if state.is_over(generation) {
                 return Ok(());
             }
             state.pace.done(budget.now());
@@ -170,13 +166,16 @@ impl Module {
         }
     }
 
-    /// Whether [`initialise_anew`](Self::initialise_anew) would do anything.
-    pub(crate) fn may_initialise_anew(&self, budget: &Budget) -> Result<(), Refusal> {
-        if self.adopted() {
+    /// Whether after [`initialise_anew`](Self::initialise_anew) there would be another generation than this.
+    pub(crate) fn may_initialise_anew(&self, generation: u64, budget: &Budget) -> Result<(), Refusal> {
+        let state = self.state();
+        if state.is_over(generation) {
+            return Ok(());
+        }
+        if state.initialised.as_ref().is_some_and(|initialised| initialised.adopted) {
             return Err(Refusal::NotOurs);
         }
-        let wait = self.state().pace.wait(budget.now());
-        if wait.is_zero() { Ok(()) } else { Err(Refusal::TooSoon(wait)) }
+        if state.pace.allows(budget.now()) { Ok(()) } else { Err(Refusal::TooSoon) }
     }
 
     /// Whether other code in this process initialised it.
@@ -252,6 +251,13 @@ impl Module {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether sessions of `generation` are void.
+    fn is_over(&self, generation: u64) -> bool {
+        self.generation != generation || self.initialised.is_none()
     }
 }
 

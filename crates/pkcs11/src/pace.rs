@@ -24,9 +24,8 @@ impl Pace {
         Self { next: None, random: seed }
     }
 
-    /// How long it must wait still.
-    pub(crate) fn wait(&self, now: BootTime) -> Duration {
-        self.next.map_or(Duration::ZERO, |next| next.since(now))
+    pub(crate) fn allows(&self, now: BootTime) -> bool {
+        self.next.is_none_or(|next| now >= next)
     }
 
     /// It was done now, whatever came of it.
@@ -50,10 +49,10 @@ mod tests {
         let mut gaps = Vec::new();
         for seed in 0..1000 {
             let mut pace = Pace::new(seed);
-            assert_eq!(pace.wait(now), Duration::ZERO);
+            assert!(pace.allows(now));
             pace.done(now);
-            let gap = pace.wait(now);
-            assert_eq!(pace.wait(now.after(gap)), Duration::ZERO);
+            let gap = pace.next.unwrap().since(now);
+            assert!(pace.allows(now.after(gap)) && !pace.allows(now.after(gap / 2)));
             gaps.push(gap.as_millis());
         }
         assert!(gaps.iter().all(|gap| (30_000..45_000).contains(gap)), "{gaps:?}");

@@ -21,11 +21,11 @@ use std::time::Duration;
 use crate::return_value::Remedy;
 
 /// How long to wait for another program to give a session back: a second altogether.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-    Duration::from_millis(300),
-    Duration::from_millis(400),
+const PAUSES: [Step; 4] = [
+    Step::WaitAndReopen(Duration::from_millis(100)),
+    Step::WaitAndReopen(Duration::from_millis(200)),
+    Step::WaitAndReopen(Duration::from_millis(300)),
+    Step::WaitAndReopen(Duration::from_millis(400)),
 ];
 
 /// What to do before the request is run again.
@@ -43,41 +43,29 @@ pub(crate) enum Step {
 /// The rungs one request has used.
 #[derive(Debug, Default)]
 pub(crate) struct Ladder {
-    key: bool,
-    login: bool,
-    session: bool,
-    initialised: bool,
-    anew: bool,
-    pauses: usize,
+    used: Vec<Step>,
 }
 
 impl Ladder {
     /// The next step. `may_anew`: whether the module may be initialised anew now.
     pub(crate) fn step(&mut self, remedy: Remedy, may_anew: impl Fn() -> bool) -> Step {
-        match remedy {
-            Remedy::Fail => Step::GiveUp,
-            Remedy::LogInAgain => once(&mut self.login, Step::LogInAgain),
-            Remedy::Initialise => once(&mut self.initialised, Step::Initialise),
-            Remedy::WaitAndReopen => {
-                let pause = PAUSES.get(self.pauses);
-                self.pauses += 1;
-                pause.map_or(Step::GiveUp, |pause| Step::WaitAndReopen(*pause))
+        let rungs: &[Step] = match remedy {
+            Remedy::Fail => &[],
+            Remedy::LogInAgain => &[Step::LogInAgain],
+            Remedy::Initialise => &[Step::Initialise],
+            Remedy::WaitAndReopen => &PAUSES,
+            Remedy::FindKeyAgain => &[Step::FindKeyAgain, Step::ReopenSession],
+            Remedy::ReopenSession if may_anew() => &[Step::ReopenSession, Step::InitialiseAnew],
+            // When it was initialised anew and that did not help, a new session in the same module will not either.
+            Remedy::InitialiseAnew if may_anew() || self.used.contains(&Step::InitialiseAnew) => {
+                &[Step::InitialiseAnew]
             }
-            Remedy::FindKeyAgain if !self.key => once(&mut self.key, Step::FindKeyAgain),
-            Remedy::FindKeyAgain => once(&mut self.session, Step::ReopenSession),
-            Remedy::ReopenSession if !self.session => once(&mut self.session, Step::ReopenSession),
-            Remedy::ReopenSession if may_anew() => once(&mut self.anew, Step::InitialiseAnew),
-            Remedy::ReopenSession => Step::GiveUp,
-            Remedy::InitialiseAnew if !self.anew && may_anew() => once(&mut self.anew, Step::InitialiseAnew),
-            // It did not help, or may not be.
-            Remedy::InitialiseAnew if self.anew => Step::GiveUp,
-            Remedy::InitialiseAnew => once(&mut self.session, Step::ReopenSession),
-        }
+            Remedy::ReopenSession | Remedy::InitialiseAnew => &[Step::ReopenSession],
+        };
+        let Some(step) = rungs.iter().find(|step| !self.used.contains(step)) else { return Step::GiveUp };
+        self.used.push(*step);
+        *step
     }
-}
-
-fn once(used: &mut bool, step: Step) -> Step {
-    if std::mem::replace(used, true) { Step::GiveUp } else { step }
 }
 
 #[cfg(test)]

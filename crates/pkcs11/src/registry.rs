@@ -172,7 +172,7 @@ impl ModuleEntry {
                     Err(error) => return Err(error),
                 },
             };
-            let may_anew = || module.may_initialise_anew(budget).is_ok();
+            let may_anew = || module.may_initialise_anew(generation, budget).is_ok();
             match ladder.step(failure.remedy(), may_anew) {
                 _ if budget.is_spent() => return Err(module.error(failure)),
                 Step::Initialise => module.expire(generation),

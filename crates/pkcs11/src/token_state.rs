@@ -70,7 +70,7 @@ impl TokenState {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure,
             };
-            let may_anew = || self.module.may_initialise_anew(budget).is_ok();
+            let may_anew = || self.module.may_initialise_anew(generation, budget).is_ok();
             let step = match ladder.step(failure.remedy(), may_anew) {
                 // The caller has left, or will have before this could help.
                 _ if budget.is_spent() => Step::GiveUp,
@@ -116,7 +116,7 @@ impl TokenState {
             Step::InitialiseAnew => match self.module.initialise_anew(generation, budget) {
                 Ok(()) => self.session = None,
                 // Somebody was faster, or has adopted it: without a new session the next attempt is the last.
-                Err(Refusal::NotOurs | Refusal::TooSoon(_)) => self.end_session(failure),
+                Err(Refusal::NotOurs | Refusal::TooSoon) => self.end_session(failure),
                 Err(Refusal::Failed(again)) => {
                     self.end_session(failure);
                     return Err(self.error(again));

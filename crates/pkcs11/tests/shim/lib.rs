@@ -7,28 +7,45 @@
 //! | `final-try`, `locked`, `to-be-changed` | that flag of the user PIN in CK_TOKEN_INFO |
 //! | `no-login` | CKF_LOGIN_REQUIRED is not set |
 //! | `refuse=<hex>` | C_SignInit refuses this mechanism |
-//! | `fail=<function>:<hex>` | the function returns this value |
+//! | `fail=<function>:<hex>` | the function returns this value; `*` for the function: all that reach a device |
 //! | `fail-once=<function>:<hex>` | the same, for its first call in this process with this very word in the file |
+//! | `fail-until-anew=<function>:<hex>` | the same, until the module is initialised anew |
+//! | … `#<any>` | behind a value: the same word, once more |
+//! | `hang=<function>` | it does not return until the word is gone |
+//! | `slow=<function>:<ms>` | it takes so much longer |
+//! | `hide` | no slot has a token |
+//! | `hide-until-anew` | the same, until the module is initialised anew |
 //! | `der` | C_Sign returns ECDSA signatures as DER |
+//!
+//! Slot numbers and session handles differ from one initialisation to the next. A handle of an older one is refused
+//! and recorded as `stale <function>`: a real module would have given its number to another session by then.
+//!
+//! Every call is recorded in the file PKCS11SPY_OUTPUT, a C_Finalize or C_Initialize during another call as `overlap
+//! <function>` as well.
 //!
 //! Built as an example of the crate, so that `cargo test` makes the library; published nowhere.
 
 #![allow(unsafe_code, reason = "it is a C library")]
 #![allow(clippy::unwrap_used, reason = "a test fixture that cannot go on ends the test")]
 
-use std::collections::BTreeSet;
+mod script;
+
 use std::env;
-use std::fs;
-use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::ffi::c_void;
+use std::sync::OnceLock;
 
 use cryptoki_sys as sys;
+
+use script::{Call, begin_alone, generation, has, hides_tokens, next_generation, record, told};
 
 const FLAGS: [(&str, sys::CK_FLAGS); 3] = [
     ("final-try", sys::CKF_USER_PIN_FINAL_TRY),
     ("locked", sys::CKF_USER_PIN_LOCKED),
     ("to-be-changed", sys::CKF_USER_PIN_TO_BE_CHANGED),
 ];
+
+/// Below it a handle is SoftHSM's, from it on the generation.
+const GENERATION_BIT: u32 = 16;
 
 /// SoftHSM's functions, and the list handed out.
 struct Lists {
@@ -37,7 +54,6 @@ struct Lists {
 }
 
 static LISTS: OnceLock<Lists> = OnceLock::new();
-static USED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The entry point of the standard.
 ///
@@ -68,9 +84,20 @@ fn lists() -> &'static Lists {
             *list
         };
         let ours = sys::CK_FUNCTION_LIST {
+            C_Initialize: Some(initialize),
+            C_Finalize: Some(finalize),
+            C_GetSlotList: Some(slot_list),
+            C_GetSlotInfo: Some(slot_info),
             C_GetTokenInfo: Some(token_info),
             C_OpenSession: Some(open_session),
+            C_CloseSession: Some(close_session),
+            C_GetSessionInfo: Some(session_info),
             C_Login: Some(login),
+            C_Logout: Some(logout),
+            C_FindObjectsInit: Some(find_init),
+            C_FindObjects: Some(find),
+            C_FindObjectsFinal: Some(find_final),
+            C_GetAttributeValue: Some(attributes),
             C_SignInit: Some(sign_init),
             C_Sign: Some(sign),
             ..real
@@ -79,33 +106,75 @@ fn lists() -> &'static Lists {
     })
 }
 
-fn words() -> Vec<String> {
-    let file = PathBuf::from(env::var_os("REFRESH_SESSION_PKCS11_TEST").unwrap()).join("shim");
-    fs::read_to_string(file).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+unsafe extern "C" fn initialize(arguments: *mut c_void) -> sys::CK_RV {
+    begin_alone("C_Initialize");
+    if let Some(value) = told("C_Initialize") {
+        return value;
+    }
+    // SAFETY: the caller's arguments, handed on.
+    let value = unsafe { lists().real.C_Initialize.unwrap()(arguments) };
+    if value == sys::CKR_OK {
+        next_generation();
+    }
+    value
 }
 
-/// The value that `function` is told to return.
-fn told(function: &str) -> Option<sys::CK_RV> {
-    words().into_iter().find_map(|word| {
-        let (kind, rule) = word.split_once('=')?;
-        let (name, value) = rule.split_once(':')?;
-        let applies = name == function
-            && (kind == "fail" || kind == "fail-once" && USED.lock().unwrap().insert(word.clone()));
-        applies.then(|| sys::CK_RV::from_str_radix(value, 16).unwrap())
-    })
+unsafe extern "C" fn finalize(reserved: *mut c_void) -> sys::CK_RV {
+    begin_alone("C_Finalize");
+    if let Some(value) = told("C_Finalize") {
+        return value;
+    }
+    // SAFETY: the caller's arguments, handed on.
+    unsafe { lists().real.C_Finalize.unwrap()(reserved) }
+}
+
+/// From ours to SoftHSM's and back.
+fn slot_number(slot: sys::CK_SLOT_ID) -> sys::CK_SLOT_ID {
+    slot ^ sys::CK_SLOT_ID::try_from(generation() & 0xff).unwrap()
+}
+
+unsafe extern "C" fn slot_list(
+    present: sys::CK_BBOOL,
+    slots: *mut sys::CK_SLOT_ID,
+    count: *mut sys::CK_ULONG,
+) -> sys::CK_RV {
+    let call = Call::begin("C_GetSlotList");
+    if let Some(value) = call.told() {
+        return value;
+    }
+    if hides_tokens() {
+        // SAFETY: the caller's place for the count.
+        unsafe { count.write(0) };
+        return sys::CKR_OK;
+    }
+    // SAFETY: the caller's arguments, handed on.
+    let value = unsafe { lists().real.C_GetSlotList.unwrap()(present, slots, count) };
+    if value == sys::CKR_OK && !slots.is_null() {
+        // SAFETY: SoftHSM has just filled in so many.
+        let filled = unsafe { std::slice::from_raw_parts_mut(slots, usize::try_from(count.read()).unwrap()) };
+        for slot in filled {
+            *slot = slot_number(*slot);
+        }
+    }
+    value
+}
+
+unsafe extern "C" fn slot_info(slot: sys::CK_SLOT_ID, info: *mut sys::CK_SLOT_INFO) -> sys::CK_RV {
+    // SAFETY: the caller's arguments, handed on.
+    unsafe { lists().real.C_GetSlotInfo.unwrap()(slot_number(slot), info) }
 }
 
 unsafe extern "C" fn token_info(slot: sys::CK_SLOT_ID, info: *mut sys::CK_TOKEN_INFO) -> sys::CK_RV {
     // SAFETY: the caller's arguments, handed on.
-    let value = unsafe { lists().real.C_GetTokenInfo.unwrap()(slot, info) };
-    let words = words();
-    let has = |name: &str| words.iter().any(|word| word == name);
+    let value = unsafe { lists().real.C_GetTokenInfo.unwrap()(slot_number(slot), info) };
     let set = FLAGS.into_iter().filter(|(name, _)| has(name)).fold(0, |set, (_, flag)| set | flag);
     let cleared = if has("no-login") { sys::CKF_LOGIN_REQUIRED } else { 0 };
-    // SAFETY: SoftHSM has just filled it in; by copy, as the structure is packed on some systems.
-    unsafe {
-        let flags = &raw mut (*info).flags;
-        flags.write_unaligned((flags.read_unaligned() | set) & !cleared);
+    if value == sys::CKR_OK {
+        // SAFETY: SoftHSM has just filled it in; by copy, as the structure is packed on some systems.
+        unsafe {
+            let flags = &raw mut (*info).flags;
+            flags.write_unaligned((flags.read_unaligned() | set) & !cleared);
+        }
     }
     value
 }
@@ -113,24 +182,64 @@ unsafe extern "C" fn token_info(slot: sys::CK_SLOT_ID, info: *mut sys::CK_TOKEN_
 unsafe extern "C" fn open_session(
     slot: sys::CK_SLOT_ID,
     flags: sys::CK_FLAGS,
-    application: *mut std::ffi::c_void,
+    application: *mut c_void,
     notify: sys::CK_NOTIFY,
     session: *mut sys::CK_SESSION_HANDLE,
 ) -> sys::CK_RV {
-    // SAFETY: the caller's arguments, handed on.
-    told("C_OpenSession").unwrap_or_else(|| unsafe {
-        lists().real.C_OpenSession.unwrap()(slot, flags, application, notify, session)
-    })
+    let call = Call::begin("C_OpenSession");
+    if let Some(value) = call.told() {
+        return value;
+    }
+    // SAFETY: the caller's arguments, handed on; and its place for the handle, which SoftHSM has just filled.
+    unsafe {
+        let real = lists().real.C_OpenSession.unwrap();
+        let value = real(slot_number(slot), flags, application, notify, session);
+        if value == sys::CKR_OK {
+            let generation = sys::CK_SESSION_HANDLE::try_from(generation()).unwrap();
+            session.write(session.read() | generation << GENERATION_BIT);
+        }
+        value
+    }
 }
 
-unsafe extern "C" fn login(
-    session: sys::CK_SESSION_HANDLE,
-    user: sys::CK_USER_TYPE,
-    pin: *mut sys::CK_UTF8CHAR,
-    length: sys::CK_ULONG,
-) -> sys::CK_RV {
-    // SAFETY: the caller's arguments, handed on.
-    told("C_Login").unwrap_or_else(|| unsafe { lists().real.C_Login.unwrap()(session, user, pin, length) })
+/// SoftHSM's handle; `None` for one of an older generation.
+fn session_number(function: &str, session: sys::CK_SESSION_HANDLE) -> Option<sys::CK_SESSION_HANDLE> {
+    let is_current = session >> GENERATION_BIT == sys::CK_SESSION_HANDLE::try_from(generation()).unwrap();
+    if !is_current {
+        record(&format!("stale {function}"));
+    }
+    is_current.then_some(session & ((1 << GENERATION_BIT) - 1))
+}
+
+/// Functions that only need their handle translated.
+macro_rules! of_session {
+    ($($name:ident = $function:ident($($argument:ident: $kind:ty),*);)+) => {$(
+        unsafe extern "C" fn $name(session: sys::CK_SESSION_HANDLE $(, $argument: $kind)*) -> sys::CK_RV {
+            const NAME: &str = stringify!($function);
+            let call = Call::begin(NAME);
+            let Some(session) = session_number(NAME, session) else { return sys::CKR_SESSION_HANDLE_INVALID };
+            // SAFETY: the caller's arguments, handed on.
+            call.told().unwrap_or_else(|| unsafe { lists().real.$function.unwrap()(session $(, $argument)*) })
+        }
+    )+};
+}
+
+of_session! {
+    close_session = C_CloseSession();
+    session_info = C_GetSessionInfo(info: *mut sys::CK_SESSION_INFO);
+    login = C_Login(user: sys::CK_USER_TYPE, pin: *mut sys::CK_UTF8CHAR, length: sys::CK_ULONG);
+    logout = C_Logout();
+    find_init = C_FindObjectsInit(template: *mut sys::CK_ATTRIBUTE, count: sys::CK_ULONG);
+    find = C_FindObjects(objects: *mut sys::CK_OBJECT_HANDLE, most: sys::CK_ULONG, count: *mut sys::CK_ULONG);
+    find_final = C_FindObjectsFinal();
+    attributes = C_GetAttributeValue(
+        object: sys::CK_OBJECT_HANDLE, template: *mut sys::CK_ATTRIBUTE, count: sys::CK_ULONG
+    );
+    sign_init_as_told = C_SignInit(mechanism: *mut sys::CK_MECHANISM, key: sys::CK_OBJECT_HANDLE);
+    sign_as_told = C_Sign(
+        data: *mut sys::CK_BYTE, data_len: sys::CK_ULONG,
+        signature: *mut sys::CK_BYTE, signature_len: *mut sys::CK_ULONG
+    );
 }
 
 unsafe extern "C" fn sign_init(
@@ -140,11 +249,11 @@ unsafe extern "C" fn sign_init(
 ) -> sys::CK_RV {
     // SAFETY: the caller's mechanism.
     let refused = format!("refuse={:x}", unsafe { (*mechanism).mechanism });
-    if words().contains(&refused) {
+    if has(&refused) {
         return sys::CKR_MECHANISM_INVALID;
     }
     // SAFETY: the caller's arguments, handed on.
-    told("C_SignInit").unwrap_or_else(|| unsafe { lists().real.C_SignInit.unwrap()(session, mechanism, key) })
+    unsafe { sign_init_as_told(session, mechanism, key) }
 }
 
 unsafe extern "C" fn sign(
@@ -154,12 +263,9 @@ unsafe extern "C" fn sign(
     signature: *mut sys::CK_BYTE,
     signature_len: *mut sys::CK_ULONG,
 ) -> sys::CK_RV {
-    if let Some(value) = told("C_Sign") {
-        return value;
-    }
     // SAFETY: the caller's arguments, handed on.
-    let value = unsafe { lists().real.C_Sign.unwrap()(session, data, data_len, signature, signature_len) };
-    if value == sys::CKR_OK && words().iter().any(|word| word == "der") {
+    let value = unsafe { sign_as_told(session, data, data_len, signature, signature_len) };
+    if value == sys::CKR_OK && has("der") {
         // SAFETY: the tests give a buffer of a kilobyte, of which SoftHSM has filled the first r‖s.
         unsafe {
             let raw =

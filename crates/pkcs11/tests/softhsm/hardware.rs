@@ -1,11 +1,8 @@
 //! What SoftHSM never does and devices do: locked PINs, missing mechanisms, lost sessions. Through the shim, which
 //! is SoftHSM with a script (`tests/shim/lib.rs`).
 
-use std::env;
-use std::fs;
-
 use refresh_session_core::{Code, Secret, SignatureScheme, Signer as _};
-use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, close_all, reopen};
+use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, close_all, reopen};
 
 use crate::support::{Fixture, P256, PIN, RSA, isolated, signer};
 
@@ -18,17 +15,6 @@ fn two_keys(fixture: &Fixture) {
     fixture.token("gw");
     fixture.key("gw", "key", "01", P256);
     fixture.key("gw", "rsa", "02", RSA);
-}
-
-fn config(fixture: &Fixture) -> TokenConfig {
-    let directory = env::current_exe().unwrap().parent().unwrap().join("../examples");
-    let module = directory.join("libpkcs11_shim.so");
-    assert!(module.is_file(), "the shim is missing: run `cargo test`, or `cargo build --examples` first");
-    TokenConfig { module, ..fixture.config("gw") }
-}
-
-fn script(fixture: &Fixture, words: &[&str]) {
-    fs::write(fixture.file("shim"), words.join(" ")).unwrap();
 }
 
 fn sign(signer: &Pkcs11Signer) {
@@ -44,24 +30,24 @@ fn a_pin_in_danger_is_not_sent() {
             ("to-be-changed", Code::Pkcs11PinExpired),
         ] {
             // Were it sent, the answer would be another.
-            script(fixture, &[flag, "fail=C_Login:30"]);
-            let error = signer(fixture, &config(fixture), PIN, "key").unwrap_err();
+            fixture.script(&[flag, "fail=C_Login:30"]);
+            let error = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap_err();
             assert_eq!(error.code(), code, "{error:?}");
             assert!(error.message().contains("CKF_USER_PIN_"), "{error}");
         }
-        script(fixture, &[]);
-        assert!(signer(fixture, &config(fixture), PIN, "key").is_ok());
+        fixture.script(&[]);
+        assert!(signer(fixture, &fixture.shim("gw"), PIN, "key").is_ok());
     });
 }
 
 #[test]
 fn a_lockout_that_no_flag_announces_stops_the_pin_too() {
     isolated("hardware::a_lockout_that_no_flag_announces_stops_the_pin_too", two_keys, |fixture| {
-        script(fixture, &["fail=C_Login:a4"]);
-        let attempt = || signer(fixture, &config(fixture), PIN, "key").unwrap_err();
+        fixture.script(&["fail=C_Login:a4"]);
+        let attempt = || signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap_err();
         let first = attempt();
         assert!(first.message().contains("CKR_PIN_LOCKED (0xA4)"), "{first}");
-        script(fixture, &[]);
+        fixture.script(&[]);
         let second = attempt();
         assert!(second.message().contains("not sent again"), "{second}");
         assert_eq!((first.code(), second.code()), (Code::Pkcs11PinLocked, Code::Pkcs11PinLocked));
@@ -71,8 +57,8 @@ fn a_lockout_that_no_flag_announces_stops_the_pin_too() {
 #[test]
 fn a_token_without_login_is_not_logged_in_to() {
     isolated("hardware::a_token_without_login_is_not_logged_in_to", two_keys, |fixture| {
-        script(fixture, &["no-login", "fail=C_Login:30"]);
-        let token = Token::open(&config(fixture), Some(&Secret::from(PIN))).unwrap();
+        fixture.script(&["no-login", "fail=C_Login:30"]);
+        let token = Token::open(&fixture.shim("gw"), Some(&Secret::from(PIN))).unwrap();
         // SoftHSM itself still hides its keys, so "not found" is as far as it goes.
         let error = token.signer(&ObjectSelector::label("key"), &fixture.public_key("key")).unwrap_err();
         assert_eq!(error.code(), Code::Pkcs11KeyNotFound, "{error:?}");
@@ -82,15 +68,15 @@ fn a_token_without_login_is_not_logged_in_to() {
 #[test]
 fn hash_and_sign_stands_in_for_a_missing_raw_mechanism() {
     isolated("hardware::hash_and_sign_stands_in_for_a_missing_raw_mechanism", two_keys, |fixture| {
-        script(fixture, &[RSA_PKCS, RSA_PSS]);
-        let rsa = signer(fixture, &config(fixture), PIN, "rsa").unwrap();
+        fixture.script(&[RSA_PKCS, RSA_PSS]);
+        let rsa = signer(fixture, &fixture.shim("gw"), PIN, "rsa").unwrap();
         assert_eq!(rsa.schemes().len(), 6);
         for scheme in rsa.schemes() {
             let signature = rsa.sign(*scheme, b"message").unwrap();
             assert!(fixture.public_key("rsa").verifies(*scheme, b"message", &signature), "{scheme}");
         }
         // What worked last is where it begins, not all there is.
-        script(fixture, &["refuse=40", "refuse=41", "refuse=42", "refuse=43", "refuse=44", "refuse=45"]);
+        fixture.script(&["refuse=40", "refuse=41", "refuse=42", "refuse=43", "refuse=44", "refuse=45"]);
         for scheme in rsa.schemes() {
             rsa.sign(*scheme, b"message").unwrap();
         }
@@ -100,14 +86,14 @@ fn hash_and_sign_stands_in_for_a_missing_raw_mechanism() {
 #[test]
 fn a_token_without_pss_still_does_tls_1_2() {
     isolated("hardware::a_token_without_pss_still_does_tls_1_2", two_keys, |fixture| {
-        script(fixture, &[RSA_PSS, SHA256_RSA_PSS]);
-        let rsa = signer(fixture, &config(fixture), PIN, "rsa").unwrap();
+        fixture.script(&[RSA_PSS, SHA256_RSA_PSS]);
+        let rsa = signer(fixture, &fixture.shim("gw"), PIN, "rsa").unwrap();
         assert_eq!(rsa.schemes().first(), Some(&SignatureScheme::RsaPkcs1Sha256));
         assert_eq!(rsa.schemes().len(), 3);
         sign(&rsa);
 
-        script(fixture, &[ECDSA]);
-        let error = signer(fixture, &config(fixture), PIN, "key").unwrap_err();
+        fixture.script(&[ECDSA]);
+        let error = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap_err();
         assert_eq!(error.code(), Code::Pkcs11Mechanism, "{error:?}");
         for part in
             ["ecdsa_secp256r1_sha256", "C_SignInit returned CKR_MECHANISM_INVALID (0x70)", "token `gw`"]
@@ -120,8 +106,8 @@ fn a_token_without_pss_still_does_tls_1_2() {
 #[test]
 fn signatures_that_come_as_der_are_accepted() {
     isolated("hardware::signatures_that_come_as_der_are_accepted", two_keys, |fixture| {
-        script(fixture, &["der"]);
-        let signer = signer(fixture, &config(fixture), PIN, "key").unwrap();
+        fixture.script(&["der"]);
+        let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
         for _ in 0..500 {
             sign(&signer);
         }
@@ -131,7 +117,7 @@ fn signatures_that_come_as_der_are_accepted() {
 #[test]
 fn what_is_lost_is_renewed_once() {
     isolated("hardware::what_is_lost_is_renewed_once", two_keys, |fixture| {
-        let signer = signer(fixture, &config(fixture), PIN, "key").unwrap();
+        let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
         for lost in [
             "fail-once=C_SignInit:b3",  // SESSION_HANDLE_INVALID
             "fail-once=C_SignInit:90",  // OPERATION_ACTIVE
@@ -144,14 +130,14 @@ fn what_is_lost_is_renewed_once() {
             "fail-once=C_Sign:b0",      // SESSION_CLOSED
             "fail-once=C_Sign:190",     // CRYPTOKI_NOT_INITIALIZED
         ] {
-            script(fixture, &[lost]);
+            fixture.script(&[lost]);
             sign(&signer);
-            script(fixture, &[]);
+            fixture.script(&[]);
             sign(&signer);
         }
         close_all();
         reopen();
-        script(fixture, &["fail-once=C_OpenSession:b1"]); // SESSION_COUNT
+        fixture.script(&["fail-once=C_OpenSession:b1"]); // SESSION_COUNT
         sign(&signer);
     });
 }
@@ -162,18 +148,18 @@ fn what_stays_broken_is_reported_by_name_and_used_again_when_it_works() {
         "hardware::what_stays_broken_is_reported_by_name_and_used_again_when_it_works",
         two_keys,
         |fixture| {
-            let signer = signer(fixture, &config(fixture), PIN, "key").unwrap();
+            let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
             for (word, text) in [
                 ("fail=C_Sign:30", "C_Sign returned CKR_DEVICE_ERROR (0x30)"),
                 ("fail=C_Sign:80000123", "C_Sign returned the vendor's own code 0x80000123"),
                 ("fail=C_SignInit:101", "C_SignInit returned CKR_USER_NOT_LOGGED_IN (0x101)"),
                 ("fail=C_SignInit:190", "C_SignInit returned CKR_CRYPTOKI_NOT_INITIALIZED (0x190)"),
             ] {
-                script(fixture, &[word]);
+                fixture.script(&[word]);
                 let error = signer.sign(signer.schemes()[0], b"message").unwrap_err();
                 assert_eq!(error.code(), Code::Pkcs11Call, "{error:?}");
                 assert!(error.message().contains(text) && error.message().contains("token `gw`"), "{error}");
-                script(fixture, &[]);
+                fixture.script(&[]);
                 sign(&signer);
             }
         },

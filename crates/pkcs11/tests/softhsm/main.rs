@@ -7,7 +7,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::panic, reason = "the same")]
 
+mod hang;
 mod hardware;
+mod ladder;
+mod many;
 mod pins;
 mod recovery;
 mod remote;

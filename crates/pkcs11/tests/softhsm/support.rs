@@ -137,6 +137,22 @@ impl Fixture {
         self.config_with(&spy(), label)
     }
 
+    /// The same through the shim, which counts too and does what its [script](Self::script) says.
+    pub(crate) fn shim(&self, label: &str) -> TokenConfig {
+        let directory = env::current_exe().unwrap().parent().unwrap().join("../examples");
+        let module = directory.join("libpkcs11_shim.so");
+        assert!(module.is_file(), "the shim is missing: run `cargo test`, or `cargo build --examples` first");
+        self.config_with(&module, label)
+    }
+
+    /// Tells the shim what to do from now on (`tests/shim/lib.rs`).
+    pub(crate) fn script(&self, words: &[&str]) {
+        let new = self.file("shim.new");
+        fs::write(&new, words.join(" ")).unwrap();
+        // In one step: it is read at any moment.
+        fs::rename(new, self.file("shim")).unwrap();
+    }
+
     /// How often the counting module saw a function called.
     pub(crate) fn calls(&self, function: &str) -> usize {
         let log = fs::read_to_string(self.file("spy")).unwrap();
