@@ -10,11 +10,12 @@
 //! | `fail=<function>:<hex>` | the function returns this value; `*` for the function: all that reach a device |
 //! | `fail-once=<function>:<hex>` | the same, for its first call in this process with this very word in the file |
 //! | `fail-until-anew=<function>:<hex>` | the same, until the module is initialised anew |
-//! | … `#<any>` | behind a value: the same word, once more |
+//! | `close-once` | C_SignInit finds that its session was closed, once |
 //! | `hang=<function>` | it does not return until the word is gone |
 //! | `slow=<function>:<ms>` | it takes so much longer |
 //! | `hide` | no slot has a token |
 //! | `hide-until-anew` | the same, until the module is initialised anew |
+//! | … `#<any>` | behind a word with `once` or `until-anew`: another word, to the same effect |
 //! | `der` | C_Sign returns ECDSA signatures as DER |
 //!
 //! Slot numbers and session handles differ from one initialisation to the next. A handle of an older one is refused
@@ -36,7 +37,9 @@ use std::sync::OnceLock;
 
 use cryptoki_sys as sys;
 
-use script::{Call, begin_alone, generation, has, hides_tokens, next_generation, record, told};
+use script::{
+    Call, begin_alone, closes_session, generation, has, hides_tokens, next_generation, record, told,
+};
 
 const FLAGS: [(&str, sys::CK_FLAGS); 3] = [
     ("final-try", sys::CKF_USER_PIN_FINAL_TRY),
@@ -251,6 +254,12 @@ unsafe extern "C" fn sign_init(
     let refused = format!("refuse={:x}", unsafe { (*mechanism).mechanism });
     if has(&refused) {
         return sys::CKR_MECHANISM_INVALID;
+    }
+    if closes_session()
+        && let Some(session) = session_number("C_SignInit", session)
+    {
+        // SAFETY: a handle of SoftHSM's, which it may refuse.
+        unsafe { lists().real.C_CloseSession.unwrap()(session) };
     }
     // SAFETY: the caller's arguments, handed on.
     unsafe { sign_init_as_told(session, mechanism, key) }

@@ -87,7 +87,12 @@ pub(crate) fn next_generation() {
 
 /// Whether the tokens are out of sight.
 pub(crate) fn hides_tokens() -> bool {
-    has("hide") || words().iter().any(|word| word == "hide-until-anew" && is_first_generation(word))
+    has("hide") || words().iter().any(|word| word.starts_with("hide-until-anew") && is_first_generation(word))
+}
+
+/// Whether the session of this call is to be closed first.
+pub(crate) fn closes_session() -> bool {
+    words().into_iter().any(|word| word.starts_with("close-once") && USED.lock().unwrap().insert(word))
 }
 
 pub(crate) fn has(word: &str) -> bool {

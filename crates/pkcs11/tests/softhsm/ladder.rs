@@ -106,6 +106,19 @@ fn a_token_that_was_away_is_found_again_wherever_it_is_then() {
 }
 
 #[test]
+fn a_session_closed_from_outside_is_opened_again() {
+    isolated("ladder::a_session_closed_from_outside_is_opened_again", one_key, |fixture| {
+        let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
+        for number in 0..3 {
+            fixture.script(&[&format!("close-once#{number}")]);
+            sign(&signer);
+            assert_eq!((fixture.calls("C_OpenSession"), fixture.calls("C_Login")), (number + 2, number + 2));
+        }
+        assert_eq!((fixture.calls("C_CloseSession"), fixture.calls("C_Finalize")), (0, 0));
+    });
+}
+
+#[test]
 fn somebody_elses_wrong_label_does_not_disturb_who_signs() {
     isolated("ladder::somebody_elses_wrong_label_does_not_disturb_who_signs", one_key, |fixture| {
         let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();

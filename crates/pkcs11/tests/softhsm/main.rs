@@ -1,7 +1,7 @@
 //! The crate against SoftHSM: real tokens, real PINs, real signatures.
 //!
-//! Needs `softhsm2-util`, `openssl`, OpenSC (`pkcs11-tool`, `pkcs11-spy.so`) and p11-kit with its server; without them the tests fail rather
-//! than pass for nothing. Linux only: they look into `/proc`.
+//! Needs `softhsm2-util`, `openssl`, OpenSC (`pkcs11-tool`, `pkcs11-spy.so`), p11-kit with its server, swtpm, tpm2-tools
+//! and tpm2-pkcs11; without them the tests fail rather than pass for nothing. Linux only: they look into `/proc`.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
@@ -17,3 +17,4 @@ mod remote;
 mod search;
 mod signing;
 mod support;
+mod tpm;

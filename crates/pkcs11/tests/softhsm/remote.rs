@@ -9,7 +9,7 @@ use std::time::Duration;
 use refresh_session_core::{Code, Secret, Signer as _};
 use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig};
 
-use crate::support::{Fixture, P256, PIN, RSA, isolated, p11_kit, signer, softhsm};
+use crate::support::{Fixture, P256, PIN, RSA, isolated, p11_kit, signer, skip_the_pause, softhsm};
 
 fn two_keys(fixture: &Fixture) {
     fixture.token("gw");
@@ -45,6 +45,23 @@ fn a_stopped_token_costs_one_deadline_and_comes_back() {
             sign(&signer).is_ok()
         });
         assert!(back, "{:?}", sign(&signer));
+    });
+}
+
+#[test]
+fn a_worker_that_was_killed_is_replaced() {
+    isolated("remote::a_worker_that_was_killed_is_replaced", two_keys, |fixture| {
+        let server = Server::start(fixture);
+        let config = TokenConfig { module: p11_kit("pkcs11/p11-kit-client.so"), ..fixture.config("gw") };
+        let held =
+            [signer(fixture, &config, PIN, "key").unwrap(), signer(fixture, &config, PIN, "rsa").unwrap()];
+        for _ in 0..3 {
+            server.signal("-KILL");
+            for signer in &held {
+                signer.sign(signer.schemes()[0], b"message").unwrap();
+            }
+            skip_the_pause();
+        }
     });
 }
 

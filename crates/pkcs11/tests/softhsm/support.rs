@@ -20,7 +20,7 @@ use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, T
 pub(crate) const PIN: &str = "canary-pin-7391";
 
 const DIRECTORY: &str = "REFRESH_SESSION_PKCS11_TEST";
-const SO_PIN: &str = "so-pin-12345678";
+pub(crate) const SO_PIN: &str = "so-pin-12345678";
 const CHILD_SECONDS: u64 = 60;
 
 /// The kinds of key the tests use, as openssl is told.
@@ -127,6 +127,12 @@ impl Fixture {
         assert!(output.status.success(), "{program} {arguments:?}: {shown}");
     }
 
+    /// Runs a tool that may fail.
+    pub(crate) fn try_run(&self, program: &str, arguments: &[&str]) -> bool {
+        let status = self.command(program).args(arguments).stdin(Stdio::null()).output();
+        status.is_ok_and(|output| output.status.success())
+    }
+
     /// A configuration for a token of SoftHSM by its label.
     pub(crate) fn config(&self, label: &str) -> TokenConfig {
         self.config_with(&softhsm(), label)
@@ -197,6 +203,10 @@ impl Fixture {
             .env("SOFTHSM2_CONF", self.file("softhsm2.conf"))
             .env("RUST_BACKTRACE", "0")
             .env("P11_KIT_SERVER_ADDRESS", format!("unix:path={}", self.file("p11")))
+            .env("TPM2_PKCS11_STORE", self.file("tpm-store"))
+            .env("TPM2_PKCS11_TCTI", format!("swtpm:path={}", self.file("tpm.sock")))
+            .env("TPM2TOOLS_TCTI", format!("swtpm:path={}", self.file("tpm.sock")))
+            .env("TSS2_LOG", "all+NONE")
             .env("PKCS11SPY", softhsm())
             .env("PKCS11SPY_OUTPUT", self.file("spy"));
         command
@@ -243,6 +253,10 @@ pub(crate) fn message(number: u32) -> Vec<u8> {
 
 pub(crate) fn softhsm() -> PathBuf {
     installed("softhsm/libsofthsm2.so", "SoftHSM")
+}
+
+pub(crate) fn tpm2_pkcs11() -> PathBuf {
+    installed("pkcs11/libtpm2_pkcs11.so", "tpm2-pkcs11")
 }
 
 pub(crate) fn p11_kit(library: &str) -> PathBuf {
