@@ -10,11 +10,15 @@ package_of() {
   case "$1" in
     cc) echo build-essential ;;
     openssl) echo openssl ;;
+    libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
+    libtss2-tcti-swtpm.so.0) echo libtss2-tcti-swtpm0 ;;
     softhsm2-util) echo softhsm2 ;;
     p11-kit) echo p11-kit ;;
     p11-kit-client.so) echo p11-kit-modules ;;
     pkcs11-spy.so) echo opensc-pkcs11 ;;
     pkcs11-tool) echo opensc ;;
+    swtpm) echo swtpm ;;
+    tpm2_getrandom) echo tpm2-tools ;;
     *) fail "no Debian package is known for '$1'" ;;
   esac
 }
@@ -26,7 +30,7 @@ command -v cargo >/dev/null || fail 'The Rust toolchain is missing: install it w
 
 present() {
   case "$1" in
-    *.so) compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib/*/pkcs11/$1" >/dev/null ;;
+    *.so | *.so.0) compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib/*/pkcs11/$1" >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

@@ -181,8 +181,9 @@ impl ModuleEntry {
                     Err(Refusal::Failed(again)) => return Err(module.error(again)),
                     Err(_) => return Err(module.error(failure)),
                 },
-                // There is no session here.
-                _ => return Err(module.error(failure)),
+                Step::GiveUp => return Err(module.error(failure)),
+                // There is no session here, so it is just asked once more.
+                _ => {}
             }
         }
     }

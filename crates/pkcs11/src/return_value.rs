@@ -57,6 +57,23 @@ impl ReturnValue {
         }
     }
 
+    /// Whether a C_Login with this answer cannot have been a try that the token counts: it was refused for what is known
+    /// without looking at the PIN.
+    pub(crate) fn is_no_try(self) -> bool {
+        matches!(
+            self.0,
+            sys::CKR_CRYPTOKI_NOT_INITIALIZED
+                | sys::CKR_SESSION_HANDLE_INVALID
+                | sys::CKR_SESSION_CLOSED
+                | sys::CKR_USER_PIN_NOT_INITIALIZED
+                | sys::CKR_USER_TYPE_INVALID
+                | sys::CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+                | sys::CKR_USER_TOO_MANY_TYPES
+                | sys::CKR_ARGUMENTS_BAD
+                | sys::CKR_HOST_MEMORY
+        )
+    }
+
     fn remedy_without_pin(value: sys::CK_RV) -> Remedy {
         match value {
             sys::CKR_OBJECT_HANDLE_INVALID | sys::CKR_KEY_HANDLE_INVALID => Remedy::FindKeyAgain,

@@ -177,10 +177,9 @@ fn refused(
         return pin::expired(subject, &answer).into();
     }
     let proven = pins.is_accepted(credential);
-    let failure = Failure::login(value, proven);
-    if !proven && failure.remedy() == Remedy::Fail {
+    if !proven && !value.is_no_try() {
         pins.doubt(credential);
         lease.doubt_login();
     }
-    failure
+    Failure::login(value, proven)
 }
