@@ -85,12 +85,13 @@ export class Sessions {
 }
 
 /** OpenSC's pkcs11-spy, which writes every PKCS#11 call down. */
-export function spyModule() {
+export const spyModule = () => systemModule("pkcs11-spy.so", "opensc-pkcs11");
+
+/** Where the system has a PKCS#11 module; `packaged` is the Debian package that it comes in. */
+export function systemModule(file, packaged) {
   const folders = ["/usr/lib", "/usr/lib64", ...subfolders("/usr/lib")];
-  const found = folders
-    .flatMap((folder) => [join(folder, "pkcs11-spy.so"), join(folder, "pkcs11", "pkcs11-spy.so")])
-    .find(existsSync);
-  if (found === undefined) throw new Error("pkcs11-spy.so is missing: install OpenSC (Debian: apt install opensc)");
+  const found = folders.flatMap((folder) => [join(folder, file), join(folder, "pkcs11", file)]).find(existsSync);
+  if (found === undefined) throw new Error(`${file} is missing: install it (Debian: apt install ${packaged})`);
   return found;
 }
 
