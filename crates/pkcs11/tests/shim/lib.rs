@@ -12,6 +12,7 @@
 //! | `fail-until-anew=<function>:<hex>` | the same, until the module is initialised anew |
 //! | `close-once` | C_SignInit finds that its session was closed, once |
 //! | `hang=<function>` | it does not return until the word is gone |
+//! | `hang-once=<function>` | the same, for the first call |
 //! | `slow=<function>:<ms>` | it takes so much longer |
 //! | `hide` | no slot has a token |
 //! | `hide-until-anew` | the same, until the module is initialised anew |

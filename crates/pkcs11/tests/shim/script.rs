@@ -40,9 +40,15 @@ impl Call {
 
 /// Waits as told, and gives the value to return instead of making the call.
 pub(crate) fn told(function: &str) -> Option<sys::CK_RV> {
-    let hang = format!("hang={function}");
-    while has(&hang) {
-        thread::sleep(Duration::from_millis(5));
+    let hang = |word: &str| {
+        while has(word) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    hang(&format!("hang={function}"));
+    let once = format!("hang-once={function}");
+    if has(&once) && USED.lock().unwrap().insert(once.clone()) {
+        hang(&once);
     }
     let slow = format!("slow={function}:");
     if let Some(millis) = words().iter().find_map(|word| word.strip_prefix(&slow)?.parse().ok()) {

@@ -42,10 +42,17 @@ fn assert_timeout(attempt: impl FnOnce() -> Error) {
     assert!(took < TIMEOUT + Duration::from_secs(1), "{took:?}");
 }
 
-fn assert_refused_at_once(attempt: impl FnOnce() -> Error) {
-    let (error, took) = timed(attempt);
-    assert_eq!((error.code(), error.retryable()), (Code::Pkcs11Hung, true), "{error:?}");
-    assert!(took < Duration::from_millis(10), "{took:?}");
+fn assert_refused_at_once(attempt: impl Fn() -> Error) {
+    let mut times: Vec<_> = (0..11)
+        .map(|_| {
+            let (error, took) = timed(&attempt);
+            assert_eq!((error.code(), error.retryable()), (Code::Pkcs11Hung, true), "{error:?}");
+            took
+        })
+        .collect();
+    times.sort();
+    // Half of them: a busy machine may hold up any.
+    assert!(times[5] < Duration::from_millis(10) && times[10] < TIMEOUT, "{times:?}");
 }
 
 fn threads() -> usize {
@@ -86,10 +93,8 @@ fn whichever_call_hangs_costs_one_deadline_and_the_token_comes_back() {
             fixture.script(&[&format!("hang={function}"), &before]);
             assert_timeout(|| try_sign(&signer).unwrap_err());
             let running = threads();
-            for _ in 0..20 {
-                assert_refused_at_once(|| try_sign(&signer).unwrap_err());
-                assert_refused_at_once(|| crate::support::signer(fixture, &config, PIN, "key").unwrap_err());
-            }
+            assert_refused_at_once(|| try_sign(&signer).unwrap_err());
+            assert_refused_at_once(|| crate::support::signer(fixture, &config, PIN, "key").unwrap_err());
             assert_eq!(threads(), running, "{function}");
             fixture.script(&[]);
             assert!(comes_back(|| try_sign(&signer).is_ok()), "{function}: {:?}", try_sign(&signer));
@@ -121,14 +126,20 @@ fn another_token_of_the_module_signs_on_but_nothing_new_goes_into_it() {
         let stuck = signer(fixture, &hasty(fixture), PIN, "key").unwrap();
         let config = TokenConfig { sign_timeout: TIMEOUT, ..fixture.shim("two") };
         let other = signer(fixture, &config, PIN, "other").unwrap();
-        fixture.script(&["hang=C_SignInit"]);
+        let hang = "hang-once=C_SignInit";
+        fixture.script(&[hang]);
         assert_timeout(|| try_sign(&stuck).unwrap_err());
-        // The shim hangs by function, so let only the one that is in there hang on.
-        fixture.script(&["hang=C_SignInit", "fail=C_GetSessionInfo:b3"]);
+        for _ in 0..5 {
+            try_sign(&other).unwrap();
+        }
         assert_refused_at_once(|| signer(fixture, &config, PIN, "other").unwrap_err());
+        // Not even when it breaks: its session is let go of, and nothing is finalised under the call that hangs.
+        fixture.script(&[hang, "fail-once=C_Sign:b3", "fail-until-anew=C_Sign:5"]);
+        assert_refused_at_once(|| try_sign(&other).unwrap_err());
+        assert_eq!(fixture.calls("C_Finalize"), 0);
         fixture.script(&[]);
-        try_sign(&other).unwrap();
         assert!(comes_back(|| try_sign(&stuck).is_ok()));
+        try_sign(&other).unwrap();
     });
 }
 
