@@ -166,7 +166,7 @@ impl ModuleEntry {
                 Ok((generation, seen)) => match seen.select(module, selector) {
                     Ok(identity) => return Ok(identity),
                     // The list may be an old one; but somebody else's wrong label is no reason to disturb others.
-                    Err(error) if error.code() == Code::Pkcs11TokenNotFound && self.is_idle() => {
+                    Err(error) if error.code() == Code::Pkcs11TokenNotFound && self.may_be_away(selector) => {
                         (generation, Failure::until_anew(error))
                     }
                     Err(error) => return Err(error),
@@ -188,9 +188,12 @@ impl ModuleEntry {
         }
     }
 
-    /// Whether nobody uses a token of this module.
-    fn is_idle(&self) -> bool {
-        lock(&self.tokens).values().all(|token| token.users.load(Ordering::Acquire) == 0)
+    /// Whether it is worth initialising anew to see the token: this process has used it before, or there is nobody
+    /// to disturb.
+    fn may_be_away(&self, selector: &TokenSelector) -> bool {
+        let tokens = lock(&self.tokens);
+        tokens.keys().any(|identity| identity.has_names_of(selector))
+            || tokens.values().all(|token| token.users.load(Ordering::Acquire) == 0)
     }
 }
 

@@ -20,6 +20,17 @@ pub(crate) struct TokenIdentity {
     pub(crate) serial: String,
 }
 
+impl TokenIdentity {
+    /// Whether `selector` names this token, by what does not change when it is put into another slot.
+    pub(crate) fn has_names_of(&self, selector: &TokenSelector) -> bool {
+        let same = |wanted: &Option<String>, ours: &str| {
+            wanted.as_ref().is_none_or(|wanted| trimmed(wanted) == ours)
+        };
+        let named = selector.label.is_some() || selector.serial.is_some();
+        named && same(&selector.label, &self.label) && same(&selector.serial, &self.serial)
+    }
+}
+
 impl fmt::Display for TokenIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "token `{}`", self.label)

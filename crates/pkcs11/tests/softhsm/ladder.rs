@@ -106,6 +106,25 @@ fn a_token_that_was_away_is_found_again_wherever_it_is_then() {
 }
 
 #[test]
+fn a_known_token_is_looked_for_anew_while_another_of_the_module_is_in_use() {
+    let prepare = |fixture: &Fixture| {
+        one_key(fixture);
+        fixture.token("two");
+        fixture.key("two", "other", "01", P256);
+    };
+    let name = "ladder::a_known_token_is_looked_for_anew_while_another_of_the_module_is_in_use";
+    isolated(name, prepare, |fixture| {
+        let other = signer(fixture, &fixture.shim("two"), PIN, "other").unwrap();
+        drop(signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap());
+        fixture.script(&["hide-until-anew"]);
+        sign(&signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap());
+        sign(&other);
+        assert_eq!(fixture.calls("C_Finalize"), 1);
+        assert_in_order(fixture);
+    });
+}
+
+#[test]
 fn a_session_closed_from_outside_is_opened_again() {
     isolated("ladder::a_session_closed_from_outside_is_opened_again", one_key, |fixture| {
         let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();

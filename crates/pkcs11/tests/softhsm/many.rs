@@ -70,7 +70,7 @@ fn two_keys_and_two_tokens_sign_while_the_module_is_initialised_anew_200_times()
         assert_eq!((fixture.calls("C_Finalize"), fixture.calls("C_Initialize")), (200, 201));
         let (signed, failed) = (signed.into_inner(), failed.into_inner());
         println!("{signed} signatures, {failed} failures in 200 breakdowns");
-        assert!(signed > 200 && failed < 100, "{signed} signed, {failed} failed");
+        assert!(signed > 100 && failed < signed, "{signed} signed, {failed} failed");
         for signer in &signers {
             signer.sign(signer.schemes()[0], b"message").unwrap();
         }
