@@ -45,6 +45,8 @@ pub(crate) struct Module {
 struct State {
     generation: u64,
     initialised: Option<Arc<Initialised>>,
+    /// The last generation in which a session was opened.
+    session_in: Option<u64>,
     /// The generation in which a C_Login was answered by something that may have been a refusal.
     login_in_doubt: Option<u64>,
     pace: Pace,
@@ -84,7 +86,13 @@ impl Module {
     /// `seed`: random, for the pace.
     pub(crate) fn new(path: PathBuf, seed: u64) -> Self {
         let subject = library::subject(&path);
-        let state = State { generation: 0, initialised: None, login_in_doubt: None, pace: Pace::new(seed) };
+        let state = State {
+            generation: 0,
+            initialised: None,
+            session_in: None,
+            login_in_doubt: None,
+            pace: Pace::new(seed),
+        };
         Self {
             path,
             subject,
@@ -175,7 +183,9 @@ impl Module {
         if state.initialised.as_ref().is_some_and(|initialised| initialised.adopted) {
             return Err(Refusal::NotOurs);
         }
-        if state.pace.allows(budget.now()) { Ok(()) } else { Err(Refusal::TooSoon) }
+        // Who never had one may just have a wrong label.
+        let costs_sessions = state.session_in.is_none_or(|last| last == generation);
+        if state.pace.allows(budget.now(), costs_sessions) { Ok(()) } else { Err(Refusal::TooSoon) }
     }
 
     /// Whether other code in this process initialised it.
@@ -277,6 +287,11 @@ impl Lease<'_> {
 
     pub(crate) fn info(&self) -> Option<&Info> {
         self.initialised.info.as_ref()
+    }
+
+    /// Notes that there is a session that initialising anew would cost.
+    pub(crate) fn note_session(&self) {
+        self.module.state().session_in = Some(self.generation);
     }
 
     /// Notes that a C_Login of this generation may have been a try that the token counted.

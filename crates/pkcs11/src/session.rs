@@ -53,8 +53,10 @@ impl TokenSession {
         module.refuse_if_stuck()?;
         let slot = slots::list(module, lease)?.slot_of(module, identity)?;
         let login_required = lease.context().get_token_info(slot)?.login_required();
+        let handle = lease.context().open_ro_session_no_drop(slot)?;
+        lease.note_session();
         Ok(Self {
-            handle: lease.context().open_ro_session_no_drop(slot)?,
+            handle,
             generation: lease.generation(),
             keys: HashMap::new(),
             proofs: HashMap::new(),

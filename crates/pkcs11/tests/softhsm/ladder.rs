@@ -7,7 +7,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use refresh_session_core::{Code, Error, Signer as _};
 use refresh_session_pkcs11::{Pkcs11Signer, TokenConfig};
 
-use crate::support::{Fixture, P256, PIN, isolated, signer, skip_the_pause};
+use crate::support::{Fixture, P256, PIN, isolated, signer, skip_the_pause, skip_the_short_pause};
 
 fn one_key(fixture: &Fixture) {
     fixture.token("gw");
@@ -102,6 +102,29 @@ fn a_token_that_was_away_is_found_again_wherever_it_is_then() {
         fixture.script(&["hide-until-anew"]);
         sign(&signer(fixture, &config, PIN, "key").unwrap());
         assert_in_order(fixture);
+    });
+}
+
+#[test]
+fn a_module_that_came_up_empty_is_initialised_anew_sooner() {
+    let name = "ladder::a_module_that_came_up_empty_is_initialised_anew_sooner";
+    isolated(name, one_key, |fixture| {
+        let config = TokenConfig { sign_timeout: Duration::from_mins(1), ..fixture.shim("gw") };
+        let signer = signer(fixture, &config, PIN, "key").unwrap();
+        fixture.script(&["fail=*:30", "hide"]);
+        for _ in 0..3 {
+            assert_eq!(try_sign(&signer).unwrap_err().code(), Code::Pkcs11TokenNotFound);
+        }
+        assert_eq!(fixture.calls("C_Finalize"), 1);
+        fixture.script(&["hide-until-anew"]);
+        assert_eq!(try_sign(&signer).unwrap_err().code(), Code::Pkcs11TokenNotFound);
+        skip_the_short_pause();
+        sign(&signer);
+        // Now there is a session to lose.
+        fixture.script(&["fail=*:30"]);
+        skip_the_short_pause();
+        try_sign(&signer).unwrap_err();
+        assert_eq!(fixture.calls("C_Finalize"), 2);
     });
 }
 

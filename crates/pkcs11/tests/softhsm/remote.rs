@@ -9,7 +9,9 @@ use std::time::Duration;
 use refresh_session_core::{Code, Secret, Signer as _};
 use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig};
 
-use crate::support::{Fixture, P256, PIN, RSA, isolated, p11_kit, signer, skip_the_pause, softhsm};
+use crate::support::{
+    Fixture, P256, PIN, RSA, isolated, p11_kit, signer, skip_the_pause, skip_the_short_pause, softhsm,
+};
 
 fn two_keys(fixture: &Fixture) {
     fixture.token("gw");
@@ -62,6 +64,25 @@ fn a_worker_that_was_killed_is_replaced() {
             }
             skip_the_pause();
         }
+    });
+}
+
+#[test]
+fn a_server_that_was_restarted_is_found_again() {
+    isolated("remote::a_server_that_was_restarted_is_found_again", two_keys, |fixture| {
+        let server = Server::start(fixture);
+        let config = TokenConfig { module: p11_kit("pkcs11/p11-kit-client.so"), ..fixture.config("gw") };
+        let signer = signer(fixture, &config, PIN, "key").unwrap();
+        server.signal("-KILL");
+        drop(server);
+        let _ = fs::remove_file(fixture.file("p11"));
+        for _ in 0..2 {
+            let error = signer.sign(signer.schemes()[0], b"message").unwrap_err();
+            assert_eq!((error.code(), error.retryable()), (Code::Pkcs11TokenNotFound, true), "{error:?}");
+        }
+        let _server = Server::start(fixture);
+        skip_the_short_pause();
+        signer.sign(signer.schemes()[0], b"message").unwrap();
     });
 }
 
