@@ -8,7 +8,7 @@ const steps = [
   { name: "format: Rust", command: "cargo fmt --all --check" },
   { name: "lint: Rust", command: "cargo clippy --quiet --workspace --all-targets --locked -- -D warnings" },
   { name: "build: addon", command: "npm run --silent build:native -- --release", needed: true },
-  { name: "build: TypeScript", command: "npx tsc -p tsconfig.json", needed: true },
+  { name: "build: TypeScript", command: "npm run --silent build:js", needed: true },
   { name: "public types: snapshot", command: "node scripts/rollup-types.mjs --check" },
   { name: "public types: what compiles and what must not", command: "npx tsc -p __test__/types/tsconfig.json" },
   { name: "public types: without those of Node", command: "npx tsc -p __test__/types-bare/tsconfig.json" },
