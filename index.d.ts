@@ -288,6 +288,8 @@ export interface IotOptions extends CommonOptions {
 	serverName?: string;
 	/** Name lookup, TCP, proxy and TLS together, in milliseconds, 1 to 600 000. Default: what `timeoutMs` leaves. */
 	connectTimeoutMs?: number;
+	/** How many days before its end the device certificate is warned of, 0 to 3650; 0 for never. Default 30. */
+	certificateWarningDays?: number;
 	/**
 	 * HTTP proxy on the way to the endpoint: `http://[user:password@]host[:port]`, the parts before the `@`
 	 * percent-encoded; `false` for none. Default: the environment's `https_proxy` and `no_proxy`.

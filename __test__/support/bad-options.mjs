@@ -109,6 +109,7 @@ export const kinds = {
   durationSeconds: "integer",
   timeoutMs: "integer",
   connectTimeoutMs: "integer",
+  certificateWarningDays: "integer",
   advisoryWindowSeconds: "integer",
   mandatoryWindowSeconds: "integer",
   startupJitterSeconds: "seconds",
@@ -135,6 +136,7 @@ export const kinds = {
 export const ranges = [
   ["timeoutMs", 1, 600_000],
   ["connectTimeoutMs", 1, 600_000],
+  ["certificateWarningDays", 0, 3650],
   ["advisoryWindowSeconds", 1, 43_200],
   ["mandatoryWindowSeconds", 1, 43_200],
   ["durationSeconds", 900, 43_200],

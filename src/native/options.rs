@@ -56,6 +56,7 @@ pub struct NativeIotOptions {
     pub verify_peer: bool,
     pub server_name: Option<String>,
     pub connect_timeout_ms: Option<u32>,
+    pub certificate_warning_days: u32,
     pub proxy: Option<NativeProxyOptions>,
 }
 
@@ -102,6 +103,7 @@ impl NativeIotOptions {
             verify_peer: self.verify_peer,
             server_name: self.server_name,
             timeout,
+            certificate_warning_days: self.certificate_warning_days,
             proxy: self.proxy.map_or(ProxyOptions::Direct, NativeProxyOptions::into_options),
             connect_timeout: self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
         }

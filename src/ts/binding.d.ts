@@ -145,6 +145,7 @@ export interface NativeIotOptions {
   verifyPeer: boolean
   serverName?: string
   connectTimeoutMs?: number
+  certificateWarningDays: number
   proxy?: NativeProxyOptions
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use refresh_session_core::{Code, Error, Result, Secret, shown};
 
@@ -22,6 +22,13 @@ pub enum Material {
     Path(PathBuf),
     /// The content itself: PEM or DER.
     Inline(Secret),
+    /// A file whose content is at hand: see [`Material::loaded`].
+    Loaded {
+        /// Where it is from.
+        path: PathBuf,
+        /// What it held then.
+        content: Secret,
+    },
 }
 
 impl Material {
@@ -44,13 +51,15 @@ impl Material {
     pub fn read(&self, param: &'static str) -> Result<Secret> {
         let content = match self {
             Self::Path(path) => read_file(path, param)?,
-            Self::Inline(content) => content.clone(),
+            Self::Inline(content) | Self::Loaded { content, .. } => content.clone(),
         };
         if content.is_empty() {
             return Err(Error::invalid_option(
                 param,
                 match self {
-                    Self::Path(path) => format!("is empty: file {}", shown::path(path)),
+                    Self::Path(path) | Self::Loaded { path, .. } => {
+                        format!("is empty: file {}", shown::path(path))
+                    }
                     Self::Inline(_) => "is empty".into(),
                 },
             ));
@@ -58,11 +67,33 @@ impl Material {
         Ok(content)
     }
 
+    /// The same with the content at hand, read now: whoever parses a file that may be written to meanwhile parses what
+    /// was compared, and messages still name the file.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn loaded(&self, param: &'static str) -> Result<Self> {
+        let content = self.read(param)?;
+        Ok(match self {
+            Self::Path(path) | Self::Loaded { path, .. } => Self::Loaded { path: path.clone(), content },
+            Self::Inline(_) => Self::Inline(content),
+        })
+    }
+
+    /// The file, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) | Self::Loaded { path, .. } => Some(path),
+            Self::Inline(_) => None,
+        }
+    }
+
     /// For messages: the path, or that the content was given.
     #[must_use]
     pub fn described(&self) -> String {
         match self {
-            Self::Path(path) => format!("file {}", shown::path(path)),
+            Self::Path(path) | Self::Loaded { path, .. } => format!("file {}", shown::path(path)),
             Self::Inline(_) => "the content given".into(),
         }
     }

@@ -21,6 +21,8 @@ import { environmentProxy } from "./proxy";
 type UserPin = NonNullable<Pkcs11Options["userPin"]>;
 type PinFunction = Exclude<UserPin, string | Uint8Array>;
 
+/** Long enough before its end to have a certificate renewed by hand. */
+const WARNING_DAYS = 30;
 const MAX_U32 = 0xffff_ffff;
 
 const userPin: Check<UserPin> = (value, param) => {
@@ -68,6 +70,7 @@ const iotChecks: Checks<IotOptions> = {
   verifyPeer: boolean,
   serverName: text,
   connectTimeoutMs: integer(1, MAX_TIMEOUT_MS),
+  certificateWarningDays: integer(0, 3650),
   proxy,
 };
 
@@ -98,6 +101,7 @@ export function parseIotOptions(options: unknown, beside?: readonly string[]): P
       verifyPeer: given.verifyPeer ?? true,
       serverName: given.serverName,
       connectTimeoutMs: given.connectTimeoutMs,
+      certificateWarningDays: given.certificateWarningDays ?? WARNING_DAYS,
       proxy: proxyOf(given.proxy),
     }),
     pin,

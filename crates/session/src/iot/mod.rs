@@ -3,21 +3,29 @@
 //! [`IotSource::new`] parses everything that can be parsed without the network and without the token: names, files,
 //! and, for a key in a file, that it belongs to the certificate. The token is opened at the first fetch, off the
 //! runtime's workers, and again only if that failed; from then on its signer looks after itself.
+//!
+//! Every fetch looks at the files first. One that has changed for the good means a new TLS configuration and a new
+//! connection: neither tickets nor a kept connection of the old identity are used again.
 
+mod expiry;
+mod files;
+mod memory;
 mod options;
 mod proxy;
+mod stamp;
 mod token;
 
-use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
 use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Result, Timestamp, Warning};
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
-use refresh_session_tls::identity::certificate_chain;
 use refresh_session_tls::{ClientIdentity, HttpClient, Proxy, Target, TlsConfig, Trust};
 use tokio::sync::Mutex;
 
+use expiry::Expiry;
+use files::{Files, Given, Holder};
 pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options, ProxyOptions};
 use token::TokenIdentity;
 
@@ -26,26 +34,30 @@ use crate::source::{Fetching, Source};
 
 /// The AWS IoT credentials endpoint as a [`Source`].
 pub struct IotSource {
-    identity: IdentityOptions,
+    files: Arc<Files>,
+    /// `None`: the key is in a file.
+    token: Option<TokenIdentity>,
     target: Target,
     proxy: Option<Proxy>,
-    trust: Trust,
     verify_peer: bool,
     request: IotRequest,
     connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
-    client: Mutex<Option<Arc<IotClient>>>,
+    client: Mutex<Option<Connected>>,
     region: Option<String>,
     sharing: Option<KeyedHash>,
-    warnings: SyncMutex<Vec<Warning>>,
-    certificate_expiry: OnceLock<Timestamp>,
+    expiry: Expiry,
+    /// The certificate in use, once it is known.
+    leaf: SyncMutex<Option<Certificate>>,
 }
 
-enum IdentityOptions {
-    /// Key in memory, matched.
-    Ready(ClientIdentity),
-    /// Key in a token that nobody has opened yet.
-    Token(Box<TokenIdentity>),
+/// An identity with its client.
+#[derive(Clone)]
+struct Connected {
+    /// Of the files it was made of.
+    revision: u64,
+    identity: ClientIdentity,
+    client: Arc<IotClient>,
 }
 
 impl IotSource {
@@ -62,13 +74,6 @@ impl IotSource {
         proxy::describe(proxy.as_ref(), &mut description);
         let request = IotRequest::new(options.role_alias, options.thing_name, options.duration_seconds)?;
         let target = Target::new(endpoint.host, endpoint.port, options.server_name)?;
-        let trust = match &options.ca {
-            CaOptions::System => Trust::System,
-            CaOptions::Bundle(material) => {
-                description.field("ca", material.read("ca")?.expose());
-                Trust::bundle(material)?
-            }
-        };
         if !options.verify_peer {
             warnings.push(Warning {
                 code: "WARN_PEER_NOT_VERIFIED",
@@ -76,25 +81,7 @@ impl IotSource {
                     .into(),
             });
         }
-        let chain = options.certificate.as_ref().map(certificate_chain).transpose()?;
-        for certificate in chain.iter().flatten() {
-            description.field("certificate", certificate.der());
-        }
-        let mut shareable = true;
-        let identity = match (options.private_key, options.pkcs11) {
-            (Some(key), None) => {
-                let chain = chain.ok_or_else(|| missing("certificate", "give the device certificate"))?;
-                let passphrase = options.private_key_passphrase.as_ref();
-                // Whoever gets past this has the key that belongs to the certificate: no need to describe it.
-                IdentityOptions::Ready(ClientIdentity::from_key(&chain, &key, passphrase)?)
-            }
-            (None, Some(pkcs11)) => {
-                refuse_passphrase(options.private_key_passphrase.is_some())?;
-                let (token, token_warnings) = TokenIdentity::new(pkcs11, chain, options.timeout, &clock)?;
-                warnings.extend(token_warnings);
-                shareable = token.describe(&mut description);
-                IdentityOptions::Token(Box::new(token))
-            }
+        match (&options.private_key, &options.pkcs11) {
             (None, None) => {
                 return Err(missing("privateKey", "give exactly one of `privateKey` and `pkcs11`"));
             }
@@ -103,12 +90,30 @@ impl IotSource {
                     .with_param("privateKey")
                     .with_hint("Give exactly one: where the private key is."));
             }
+            (None, Some(_)) => refuse_passphrase(options.private_key_passphrase.is_some())?,
+            (Some(_), None) => {}
+        }
+        let given = Given {
+            certificate: options.certificate,
+            private_key: options.private_key,
+            passphrase: options.private_key_passphrase,
+            ca: options.ca,
         };
+        let files = Files::open(given, &mut description)?;
+        let mut shareable = true;
+        let mut token = None;
+        if let Some(pkcs11) = options.pkcs11 {
+            let (identity, token_warnings) = TokenIdentity::new(pkcs11, options.timeout, &clock)?;
+            warnings.extend(token_warnings);
+            shareable = identity.describe(&mut description);
+            token = Some(identity);
+        }
+        let leaf = files.current().holder.leaf().cloned();
         let source = Self {
-            identity,
+            files: Arc::new(files),
+            token,
             target,
             proxy,
-            trust,
             verify_peer: options.verify_peer,
             request,
             connect_timeout: options.connect_timeout,
@@ -116,8 +121,8 @@ impl IotSource {
             client: Mutex::new(None),
             region: endpoint.region,
             sharing: shareable.then(|| description.finish()).transpose()?,
-            warnings: SyncMutex::default(),
-            certificate_expiry: OnceLock::new(),
+            expiry: Expiry::new(options.certificate_warning_days),
+            leaf: SyncMutex::new(leaf),
         };
         Ok((source, warnings))
     }
@@ -128,40 +133,88 @@ impl IotSource {
         self.region.as_deref()
     }
 
-    /// The device certificate, where it is known before the token is opened.
-    #[must_use]
-    pub fn certificate(&self) -> Option<&Certificate> {
-        match &self.identity {
-            IdentityOptions::Ready(identity) => Some(identity.leaf()),
-            IdentityOptions::Token(token) => token.certificate(),
-        }
-    }
-
-    async fn client(&self) -> Result<Arc<IotClient>> {
+    /// The client of what the files hold now.
+    async fn connected(&self) -> Result<Connected> {
+        self.look(false).await;
         let mut slot = self.client.lock().await;
-        if let Some(client) = &*slot {
-            return Ok(client.clone());
+        let current = self.files.current();
+        if let Some(connected) = slot.as_ref().filter(|connected| connected.revision == current.revision) {
+            return Ok(connected.clone());
         }
-        let identity = match &self.identity {
-            IdentityOptions::Ready(identity) => identity.clone(),
-            IdentityOptions::Token(token) => token.open().await?,
+        let identity = match current.holder {
+            Holder::Ready(identity) => identity,
+            Holder::Token(chain) => self.open(chain, slot.as_ref()).await?,
         };
-        // The first one known is told; a token whose certificate is another one later is another session's matter.
-        let _ = self.certificate_expiry.set(identity.leaf().not_after());
-        let tls = self.tls(identity).await?;
+        self.uses(identity.leaf());
+        let tls = self.tls(identity.clone(), current.trust).await?;
         if let Some(warning) = tls.warning() {
-            self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.clone());
+            self.files.warn(warning.clone());
         }
         let http = HttpClient::new(self.target.clone(), tls, self.connect_timeout, self.clock.clone())
             .through(self.proxy.clone());
         let client = Arc::new(IotClient::new(http, self.request.clone(), self.clock.clone()));
-        *slot = Some(client.clone());
-        Ok(client)
+        // The old one's connection goes with it.
+        Ok(slot.insert(Connected { revision: current.revision, identity, client }).clone())
+    }
+
+    /// The identity of a key in a token. One that is open already is only given its new certificate: neither PIN nor
+    /// token are asked for again.
+    async fn open(
+        &self,
+        chain: Option<Vec<Certificate>>,
+        open: Option<&Connected>,
+    ) -> Result<ClientIdentity> {
+        if let (Some(chain), Some(open)) = (&chain, open)
+            && let Some(renewed) = open.identity.with_chain(chain)
+        {
+            return Ok(renewed);
+        }
+        let Some(token) = &self.token else {
+            return Err(Error::new(Code::Internal, "a source without a key"));
+        };
+        let identity = token.open(chain).await?;
+        self.files.proved(identity.leaf().public_key());
+        Ok(identity)
+    }
+
+    /// Looks at the files, where waiting for a disk holds nobody up.
+    async fn look(&self, closely: bool) {
+        if !self.files.can_change() {
+            return;
+        }
+        let (files, wall) = (self.files.clone(), self.clock.wall());
+        // One that was cut short has changed nothing: what is in use still is.
+        let _ = tokio::task::spawn_blocking(move || files.look(wall, closely)).await;
+        if let Some(leaf) = self.files.current().holder.leaf() {
+            self.uses(leaf);
+        }
+    }
+
+    fn uses(&self, leaf: &Certificate) {
+        *self.leaf() = Some(leaf.clone());
+    }
+
+    fn leaf(&self) -> std::sync::MutexGuard<'_, Option<Certificate>> {
+        self.leaf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn attempt(&self) -> Result<Issued> {
+        let connected = self.connected().await?;
+        let fetched = connected.client.fetch().await;
+        if !fetched.as_ref().is_err_and(may_be_rotated) {
+            return fetched;
+        }
+        // Somebody may have revoked the old certificate, or changed the CA, as soon as the new one was written.
+        self.look(true).await;
+        if self.files.current().revision == connected.revision {
+            return fetched;
+        }
+        self.connected().await?.client.fetch().await
     }
 
     /// Reading the system's trust store touches a hundred files.
-    async fn tls(&self, identity: ClientIdentity) -> Result<TlsConfig> {
-        let (trust, verify_peer) = (self.trust.clone(), self.verify_peer);
+    async fn tls(&self, identity: ClientIdentity, trust: Trust) -> Result<TlsConfig> {
+        let verify_peer = self.verify_peer;
         let built = tokio::task::spawn_blocking(move || TlsConfig::new(&identity, &trust, verify_peer));
         built
             .await
@@ -172,10 +225,21 @@ impl IotSource {
 impl Source for IotSource {
     fn fetch(&self) -> Fetching<'_, Result<Issued>> {
         Box::pin(async {
-            let fetched = self.client().await?.fetch().await;
-            if fetched.as_ref().is_err_and(|error| error.class() == Class::Pkcs11) {
-                // Another token, or another PIN, may be the right one by now: the next fetch opens it anew.
-                self.client.lock().await.take();
+            let fetched = self.attempt().await;
+            match &fetched {
+                Ok(issued) => self.expiry.issued(issued),
+                Err(error) if error.class() == Class::Pkcs11 => {
+                    // Another token, or another PIN, may be the right one by now: the next fetch opens it anew.
+                    self.client.lock().await.take();
+                    if matches!(error.code(), Code::Pkcs11KeyMismatch | Code::Pkcs11KeyNotFound) {
+                        self.files.disproved();
+                    }
+                }
+                Err(_) => {}
+            }
+            let due = self.leaf().as_ref().and_then(|leaf| self.expiry.due(leaf, &*self.clock));
+            if let Some(warning) = due {
+                self.files.warn(warning);
             }
             fetched
         })
@@ -183,11 +247,11 @@ impl Source for IotSource {
 
     fn timed_out(&self, limit: Duration) -> Error {
         // Held by the fetch only while it opens the token or loads the trust store.
-        let client = self.client.try_lock().ok().and_then(|client| client.clone());
-        match (client, &self.identity) {
-            (Some(client), _) => client.timed_out(limit),
-            (None, IdentityOptions::Token(token)) => token.timed_out(limit),
-            (None, IdentityOptions::Ready(_)) => Error::new(
+        let connected = self.client.try_lock().ok().and_then(|connected| connected.clone());
+        match (connected, &self.token) {
+            (Some(connected), _) => connected.client.timed_out(limit),
+            (None, Some(token)) => token.timed_out(limit),
+            (None, None) => Error::new(
                 Code::Timeout,
                 format!("loading the trust store: not done within {} ms", limit.as_millis()),
             )
@@ -197,8 +261,8 @@ impl Source for IotSource {
 
     fn close(&self) -> Fetching<'_, ()> {
         Box::pin(async {
-            if let Some(client) = self.client.lock().await.take() {
-                client.close().await;
+            if let Some(connected) = self.client.lock().await.take() {
+                connected.client.close().await;
             }
         })
     }
@@ -208,12 +272,11 @@ impl Source for IotSource {
     }
 
     fn take_warnings(&self) -> Vec<Warning> {
-        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+        self.files.take_warnings()
     }
 
     fn certificate_expiry(&self) -> Option<Timestamp> {
-        let known = self.certificate().map(Certificate::not_after);
-        known.or_else(|| self.certificate_expiry.get().copied())
+        self.leaf().as_ref().map(Certificate::not_after)
     }
 }
 
@@ -227,8 +290,8 @@ impl std::fmt::Debug for IotSource {
     }
 }
 
-/// What decides which keys the endpoint issues, and by which way it is asked. Key, PIN and CA are added where they are
-/// read.
+/// What decides which keys the endpoint issues, and by which way it is asked. Certificate, PIN and CA are added where
+/// they are read.
 fn describe(options: &IotOptions) -> Description {
     let mut description = Description::new("iot");
     description.field("endpoint", &options.endpoint);
@@ -237,9 +300,16 @@ fn describe(options: &IotOptions) -> Description {
     description.optional("durationSeconds", options.duration_seconds.map(u32::to_le_bytes));
     description.optional("serverName", options.server_name.as_ref());
     description.field("verifyPeer", [options.verify_peer.into()]);
+    description.field("certificateWarningDays", options.certificate_warning_days.to_le_bytes());
     description
         .optional("connectTimeoutMs", options.connect_timeout.map(|limit| limit.as_millis().to_le_bytes()));
     description
+}
+
+/// Whether a failure may be due to certificates that have been replaced meanwhile.
+fn may_be_rotated(error: &Error) -> bool {
+    use Code::{CertificateNotAccepted, CertificateRefused, ServerCertificate};
+    matches!(error.code(), CertificateRefused | CertificateNotAccepted | ServerCertificate)
 }
 
 fn missing(param: &'static str, what: &str) -> Error {

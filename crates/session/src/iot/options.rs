@@ -35,6 +35,8 @@ pub struct IotOptions {
     pub server_name: Option<String>,
     /// A whole fetch.
     pub timeout: Duration,
+    /// How many days before the certificate's end to warn; 0: never.
+    pub certificate_warning_days: u32,
     /// Which way to the endpoint.
     pub proxy: ProxyOptions,
     /// Name lookup, TCP, proxy and TLS together; `None`: only the whole fetch is limited.

@@ -14,12 +14,11 @@ use super::options::{Pkcs11Fields, Pkcs11Options};
 use crate::PinSource;
 use crate::description::Description;
 
-/// A token that holds our key, and the certificate if it was given as an option.
+/// A token that holds our key, before anybody has opened it.
 #[derive(Debug)]
 pub(super) struct TokenIdentity {
     config: TokenConfig,
     pin: PinSource,
-    chain: Option<Vec<Certificate>>,
     /// Whether the PIN is being waited for.
     asking: AtomicBool,
 }
@@ -30,7 +29,6 @@ impl TokenIdentity {
     /// `limit`: of a whole fetch. A wait for the token that outlives it would help nobody and hold a thread.
     pub(super) fn new(
         options: Pkcs11Options,
-        chain: Option<Vec<Certificate>>,
         limit: Duration,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Self, Vec<Warning>)> {
@@ -46,11 +44,7 @@ impl TokenIdentity {
             return Err(relative(&config.module, param));
         }
         config.sign_timeout = config.sign_timeout.min(limit);
-        Ok((Self { config, pin, chain, asking: AtomicBool::new(false) }, warnings))
-    }
-
-    pub(super) fn certificate(&self) -> Option<&Certificate> {
-        self.chain.as_ref().and_then(|chain| chain.first())
+        Ok((Self { config, pin, asking: AtomicBool::new(false) }, warnings))
     }
 
     /// Adds what decides whether it can be opened. False if that cannot be known beforehand: a callback's PIN.
@@ -66,12 +60,13 @@ impl TokenIdentity {
         true
     }
 
-    /// Opens the token, proves the key against the certificate, and makes the identity.
-    pub(super) async fn open(&self) -> Result<ClientIdentity> {
+    /// Opens the token, proves the key against the certificate, which is `chain`'s or in the token too, and makes the
+    /// identity.
+    pub(super) async fn open(&self, chain: Option<Vec<Certificate>>) -> Result<ClientIdentity> {
         self.asking.store(matches!(self.pin, PinSource::Callback(_)), Ordering::Relaxed);
         let pin = self.pin.obtain().await;
         self.asking.store(false, Ordering::Relaxed);
-        let (pin, config, chain) = (pin?, self.config.clone(), self.chain.clone());
+        let (pin, config) = (pin?, self.config.clone());
         // Every wait inside has its own deadline; one that outlives this fetch ends by itself.
         spawn_blocking(move || open(&config, pin.as_ref(), chain))
             .await

@@ -27,7 +27,7 @@ pub(crate) struct Authority {
 /// When a certificate is valid, relative to the start of the testbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
-    /// From an hour ago, for thirty days.
+    /// From an hour ago, for ninety days: far from where a client warns of the end.
     Current,
     /// Ended an hour ago.
     Expired,
@@ -39,7 +39,7 @@ impl Validity {
     fn bounds(self) -> (OffsetDateTime, OffsetDateTime) {
         let now = clock::now(0);
         match self {
-            Self::Current => (now - Duration::hours(1), now + Duration::days(30)),
+            Self::Current => (now - Duration::hours(1), now + Duration::days(90)),
             Self::Expired => (now - Duration::days(30), now - Duration::hours(1)),
             Self::NotYet => (now + Duration::days(1), now + Duration::days(30)),
         }

@@ -125,7 +125,7 @@ pub(crate) fn certify(
         "-extfile".as_ref(),
         &authority.extensions,
         "-days".as_ref(),
-        "30".as_ref(),
+        "90".as_ref(),
         "-out".as_ref(),
         out,
     ])?;

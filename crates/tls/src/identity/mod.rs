@@ -50,6 +50,14 @@ impl ClientIdentity {
         Ok(Self { certified_key: Arc::new(CertifiedKey::new(wire_chain(chain), key)), leaf })
     }
 
+    /// The same key with another certificate of it; `None` if `chain` is of another key.
+    #[must_use]
+    pub fn with_chain(&self, chain: &[Certificate]) -> Option<Self> {
+        let leaf = chain.first().filter(|leaf| leaf.public_key() == self.leaf.public_key())?;
+        let certified_key = CertifiedKey::new(wire_chain(chain), self.certified_key.key.clone());
+        Some(Self { certified_key: Arc::new(certified_key), leaf: leaf.clone() })
+    }
+
     /// The device's own certificate.
     #[must_use]
     pub fn leaf(&self) -> &Certificate {
