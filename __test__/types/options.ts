@@ -36,6 +36,7 @@ fromIot({ ...named, ...key, proxy: false });
 // @ts-expect-error there is no proxy to be had from `true`
 fromIot({ ...named, ...key, proxy: true });
 fromIot({ ...named, ...key, timeoutMs: 1, connectTimeoutMs: 1, advisoryWindowSeconds: 1, logger: console });
+fromIot({ ...named, ...key, certificateWarningDays: 0 });
 fromIot({ ...named, ...key, refresh: "eager", refreshPolicy: "botocore", startupJitterSeconds: 0.5 });
 fromIot({ ...named, ...key, deferRefresh: false, mandatoryWindowSeconds: 1, region: "eu-west-1", accountId: true });
 new RefreshableSession({ method: "iot", ...named, ...key, clientCache: false });
