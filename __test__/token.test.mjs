@@ -265,17 +265,28 @@ function plainLibrary() {
 }
 
 const badModules = [
-  ["a file that is not there", () => join(tb.dir, "no-such-module.so"), /no-such-module\.so` cannot be opened/],
-  ["a file that is no shared object", () => tb.pki.serverCa, /cannot be loaded/],
-  ["a shared object that is no PKCS#11 module", plainLibrary, /is no PKCS#11 module.*C_GetFunctionList/],
+  [
+    "a file that is not there",
+    () => join(tb.dir, "no-such-module.so"),
+    "MODULE",
+    /no-such-module\.so` cannot be opened/,
+  ],
+  [
+    "a file in a folder for everybody",
+    () => tb.pki.serverCa,
+    "MODULE_WRITABLE",
+    /was not loaded: the folder.* mode 1777/,
+  ],
+  ["a file that is no shared object", () => "/etc/passwd", "MODULE_PLATFORM", /is no shared library/],
+  ["a shared object that is no PKCS#11 module", plainLibrary, "MODULE", /is no PKCS#11 module.*C_GetFunctionList/],
 ];
 
-for (const [title, library, message] of badModules) {
-  test.serial(`${title}: ERR_PKCS11_MODULE, every time`, async (t) => {
+for (const [title, library, code, message] of badModules) {
+  test.serial(`${title}: ERR_PKCS11_${code}, every time`, async (t) => {
     const session = open(t, tb.hsm("ec256", {}, { library: library() }));
     for (let round = 0; round < 2; round++) {
       const error = await t.throwsAsync(session.credentials(), { instanceOf: Pkcs11Error });
-      t.like(error, { code: "ERR_PKCS11_MODULE", retryable: false, param: "pkcs11.library" });
+      t.like(error, { code: `ERR_PKCS11_${code}`, retryable: false, param: "pkcs11.library" });
       t.regex(error.message, message);
     }
   });

@@ -19,6 +19,8 @@ pub const DEFAULT_SIGN_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct TokenConfig {
     /// The module's shared library; absolute. Loading it runs its code: there is no default and no search path.
     pub module: PathBuf,
+    /// The SHA-256 that the module's file must have, if it is to be that very one.
+    pub module_sha256: Option<Vec<u8>>,
     /// Which of the module's tokens.
     pub token: TokenSelector,
     /// Which private key; empty: as `certificate`.
@@ -39,6 +41,7 @@ impl TokenConfig {
     pub fn new(module: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self {
             module: module.into(),
+            module_sha256: None,
             token: TokenSelector::default(),
             key: ObjectSelector::default(),
             certificate: ObjectSelector::default(),
@@ -53,6 +56,7 @@ impl fmt::Debug for TokenConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenConfig")
             .field("module", &self.module)
+            .field("module_sha256", &self.module_sha256)
             .field("token", &self.token)
             .field("key", &self.key)
             .field("certificate", &self.certificate)

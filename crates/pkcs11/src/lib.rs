@@ -20,7 +20,8 @@
 //!
 //! # For whoever runs it
 //!
-//! **Module.** An absolute path, no search, no default: it is code that runs in this process. It is loaded once,
+//! **Module.** An absolute path, no search, no default: it is code that runs in this process. Neither the file nor a
+//! folder above it may be writable for, or belong to, anybody but root and the user of this process. It is loaded once,
 //! with its symbols bound to its own libraries (glibc), and never unloaded. A module that other code in the process
 //! has initialised is shared with it. Modules read their configuration from the environment, SoftHSM from
 //! `SOFTHSM2_CONF`, tpm2-pkcs11 from `TPM2_PKCS11_STORE`: set it for the whole process, before it starts.
@@ -51,6 +52,7 @@
 //! | File | Holds |
 //! |---|---|
 //! | `config`, `uri` | what the caller fixes; RFC 7512 |
+//! | `trust`, `elf` | whether a module may be loaded: who could have put it there, for what it was built |
 //! | `library`, `module`, `registry` | loading; initialisation as a state with generations; one of each per process |
 //! | `gate`, `pace`, `budget` | calls and initialising exclude each other; how often anew; how much time is left |
 //! | `recovery` | the ladder: what is tried after a failure, and in which order |
@@ -70,7 +72,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "PKCS#11 is a C interface; three files call it directly, each call with its reason"
+    reason = "PKCS#11 is a C interface; four files call C directly, each call with its reason"
 )]
 
 mod access;
@@ -78,6 +80,8 @@ mod budget;
 mod certificates;
 mod config;
 mod der;
+#[cfg(target_os = "linux")]
+mod elf;
 mod failure;
 mod gate;
 mod library;
@@ -95,6 +99,7 @@ mod signer;
 mod slots;
 mod token;
 mod token_state;
+mod trust;
 pub mod uri;
 mod worker;
 

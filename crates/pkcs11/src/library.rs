@@ -7,6 +7,8 @@ use cryptoki::context::Pkcs11;
 use cryptoki_sys as sys;
 use refresh_session_core::{Code, Error, Result};
 
+#[cfg(target_os = "linux")]
+use crate::elf::likely_misfit;
 use crate::failure::{Failure, Place};
 
 /// A loaded module. Never unloaded: modules start threads of their own, and unloading would pull the code away
@@ -59,7 +61,13 @@ pub(crate) fn canonical(path: &Path) -> Result<PathBuf> {
 
 /// Loads the library. Runs its constructors, and on failure leaves nothing behind.
 pub(crate) fn load(path: &Path) -> Result<Library> {
-    preload(path).map_err(|error| refused(path, &format!("cannot be loaded: {}", loader_text(&error))))?;
+    let file = fs::read(path).unwrap_or_default();
+    refuse_misfit(path, &file)?;
+    preload(path).map_err(|error| match likely_misfit(&file) {
+        Some(what) => misfit(path, what),
+        None => refused(path, &format!("cannot be loaded: {}", loader_text(&error))),
+    })?;
+    drop(file);
     let context = Pkcs11::new(path).map_err(|error| match error {
         cryptoki::error::Error::LibraryLoading(error) => {
             refused(path, &format!("cannot be loaded: {}", loader_text(&error)))
@@ -134,6 +142,29 @@ fn functions(path: &Path) -> Result<Functions> {
         (Some(info), Some(sign_init), Some(sign)) => Ok(Functions { info, sign_init, sign }),
         _ => Err(refused(path, "lacks C_GetInfo, C_SignInit or C_Sign")),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn refuse_misfit(path: &Path, file: &[u8]) -> Result<()> {
+    crate::elf::misfit(file).map_or(Ok(()), |what| Err(misfit(path, &what)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_misfit(_path: &Path, _file: &[u8]) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn likely_misfit(_file: &[u8]) -> Option<&'static str> {
+    None
+}
+
+fn misfit(path: &Path, what: &str) -> Error {
+    let message = format!("PKCS#11 module `{}` {what}", path.display());
+    Error::new(Code::Pkcs11ModulePlatform, message).with_param("pkcs11.library").with_hint(
+        "`pkcs11.library` must name a shared library for the processor and the C library of the Node.js that loads \
+         it; `file` and `readelf -d` show what it was built for.",
+    )
 }
 
 fn no_function_list(path: &Path) -> Error {

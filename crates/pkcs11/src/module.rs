@@ -204,6 +204,11 @@ impl Module {
         failure.into_error(Place { subject: &self.subject, adopted: self.adopted() })
     }
 
+    /// Whether its code has run in this process: then it is late for asking who put it there.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.library.get().is_some()
+    }
+
     fn library(&self) -> Result<&Library> {
         if let Some(library) = self.library.get() {
             return Ok(library);

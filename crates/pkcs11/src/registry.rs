@@ -5,7 +5,7 @@
 //! stopped safely in the middle of a call, and a refused PIN must stay refused.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,13 +14,14 @@ use refresh_session_core::crypto::random;
 use refresh_session_core::{Clock, Code, Result};
 
 use crate::budget::Budget;
-use crate::config::TokenSelector;
+use crate::config::{TokenConfig, TokenSelector};
 use crate::failure::Failure;
 use crate::library;
 use crate::module::{Module, Refusal};
 use crate::recovery::{Ladder, Step};
 use crate::slots::{self, Seen, TokenIdentity};
 use crate::token_state::TokenState;
+use crate::trust;
 use crate::worker::{self, Worker};
 
 /// How long [`close_all`] holds up the end of the process.
@@ -79,6 +80,8 @@ pub(crate) struct ModuleEntry {
     module: &'static Module,
     worker: Worker<()>,
     tokens: Mutex<BTreeMap<TokenIdentity, &'static TokenEntry>>,
+    /// Of its file as it was loaded, if somebody asked then: the file may be another one by the time the next asks.
+    sha256: Mutex<Option<Vec<u8>>>,
 }
 
 /// Closes every PKCS#11 session of this process and takes no more requests; for its exit hook.
@@ -114,17 +117,37 @@ pub fn reopen() {
     worker::open_gate();
 }
 
-/// The module at `path`, new or known. Loads nothing yet.
-pub(crate) fn module(path: &Path) -> Result<&'static ModuleEntry> {
-    let path = library::canonical(path)?;
+/// The configuration's module, new or known, if it [may be loaded](trust) or is. Loads nothing yet.
+pub(crate) fn module(config: &TokenConfig) -> Result<&'static ModuleEntry> {
+    let path = library::canonical(&config.module)?;
+    let entry = entry(path.clone())?;
+    let loaded = entry.module.is_loaded();
+    if !loaded {
+        trust::check_path(&path)?;
+    }
+    if let Some(expected) = &config.module_sha256 {
+        let known = lock(&entry.sha256).clone().filter(|_| loaded);
+        let found = known.map_or_else(|| trust::sha256_of(&path), Ok)?;
+        trust::check_sha256(&path, expected, &found)?;
+        // It has stood the test, and the next thing that happens to it is being loaded.
+        *lock(&entry.sha256) = Some(found);
+    }
+    Ok(entry)
+}
+
+fn entry(path: PathBuf) -> Result<&'static ModuleEntry> {
     let mut modules = lock(&MODULES);
     if let Some(entry) = modules.get(&path) {
         return Ok(entry);
     }
     let module: &'static Module = Box::leak(Box::new(Module::new(path.clone(), random::seed()?)));
     let worker = Worker::spawn("pkcs11-module", format!("PKCS#11 {}", module.subject()), module.stuck(), ())?;
-    let entry: &'static ModuleEntry =
-        Box::leak(Box::new(ModuleEntry { module, worker, tokens: Mutex::default() }));
+    let entry: &'static ModuleEntry = Box::leak(Box::new(ModuleEntry {
+        module,
+        worker,
+        tokens: Mutex::default(),
+        sha256: Mutex::default(),
+    }));
     modules.insert(path, entry);
     Ok(entry)
 }

@@ -33,6 +33,7 @@ impl Token {
     /// | Code | When |
     /// |---|---|
     /// | `InvalidOption`, `Pkcs11Module` | the path is no absolute path of a file; it cannot be loaded or is no module |
+    /// | `Pkcs11ModuleWritable`, `…Owner`, `…Hash`, `…Platform` | it is not loaded: others could have changed it, it is not the one whose hash was given, or is built for another system |
     /// | `Pkcs11Initialize` | C_Initialize failed; the next call tries again |
     /// | `Pkcs11TokenNotFound`, `Pkcs11TokenAmbiguous` | not exactly one token fits; both list what was seen |
     /// | `Pkcs11PinMismatch` | the token accepted another PIN in this process |
@@ -43,7 +44,7 @@ impl Token {
         let credential = pin.map(Credential::new).transpose()?.map(Arc::new);
         let deadline = config.sign_timeout;
         let clock = Arc::clone(&config.clock);
-        let (identity, user) = registry::module(&config.module)?.token(&config.token, &clock, deadline)?;
+        let (identity, user) = registry::module(config)?.token(&config.token, &clock, deadline)?;
         let checked = credential.clone();
         user.thread().call("opening it", deadline, move |state| state.admit(checked.as_deref()))?;
         Ok(Self {

@@ -162,6 +162,14 @@ codes! {
 
     /// The PKCS#11 module cannot be loaded.
     Pkcs11Module = "ERR_PKCS11_MODULE", Pkcs11, false;
+    /// The PKCS#11 module, or a folder above it, can be written by others than root and the user of this process.
+    Pkcs11ModuleWritable = "ERR_PKCS11_MODULE_WRITABLE", Pkcs11, false;
+    /// The PKCS#11 module, or a folder above it, belongs to somebody else than root and the user of this process.
+    Pkcs11ModuleOwner = "ERR_PKCS11_MODULE_OWNER", Pkcs11, false;
+    /// The PKCS#11 module is not the one whose SHA-256 was given.
+    Pkcs11ModuleHash = "ERR_PKCS11_MODULE_HASH", Pkcs11, false;
+    /// The PKCS#11 module is built for another processor or another C library, or is no shared library at all.
+    Pkcs11ModulePlatform = "ERR_PKCS11_MODULE_PLATFORM", Pkcs11, false;
     /// `C_Initialize` failed.
     Pkcs11Initialize = "ERR_PKCS11_INITIALIZE", Pkcs11, true;
     /// No token fits the selectors; the message lists the tokens seen.

@@ -18,3 +18,4 @@ mod search;
 mod signing;
 mod support;
 mod tpm;
+mod trust;

@@ -31,7 +31,7 @@ fn what_is_no_module_is_refused_with_the_reason() {
             let refuse = |module: &str| open(&TokenConfig::new(module, clock())).unwrap_err();
 
             assert_says(&refuse(&missing), Code::Pkcs11Module, &["missing.so", "cannot be opened"]);
-            assert_says(&refuse(&text), Code::Pkcs11Module, &["text.so", "cannot be loaded"]);
+            assert_says(&refuse(&text), Code::Pkcs11ModuleWritable, &["text.so", "was not loaded"]);
             assert_says(&refuse("libsofthsm2.so"), Code::InvalidOption, &["pkcs11.library", "absolute"]);
             assert_says(&refuse(&fixture.file("tokens")), Code::InvalidOption, &["not a file"]);
             // A library that is no module; whichever the compiler's runtime needs is there.
