@@ -74,7 +74,9 @@ pub struct NativeProxyOptions {
 #[napi(object)]
 pub struct NativePkcs11Options {
     pub library: String,
+    pub library_sha256: Option<Uint8Array>,
     pub user_pin: Option<Either<String, Uint8Array>>,
+    pub force_login: Option<bool>,
     pub slot_id: Option<u32>,
     pub token_label: Option<String>,
     pub token_serial: Option<String>,
@@ -129,6 +131,7 @@ impl NativePkcs11Options {
         };
         Pkcs11Fields {
             library: self.library,
+            library_sha256: self.library_sha256.map(|hash| hash.to_vec()),
             slot_id: self.slot_id.map(Into::into),
             token_label: self.token_label,
             token_serial: self.token_serial,
@@ -137,6 +140,7 @@ impl NativePkcs11Options {
             certificate_label: self.certificate_label,
             certificate_id: self.certificate_id.map(|id| id.to_vec()),
             user_pin,
+            force_login: self.force_login.unwrap_or(false),
             sign_timeout: self.sign_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
         }
     }

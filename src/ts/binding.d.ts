@@ -152,7 +152,9 @@ export interface NativeIotOptions {
 /** The `pkcs11` option as an object. */
 export interface NativePkcs11Options {
   library: string
+  librarySha256?: Uint8Array
   userPin?: string | Uint8Array
+  forceLogin?: boolean
   slotId?: number
   tokenLabel?: string
   tokenSerial?: string

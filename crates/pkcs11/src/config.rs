@@ -31,6 +31,8 @@ pub struct TokenConfig {
     ///
     /// Whatever is tried to bring a lost token back is tried within it.
     pub sign_timeout: Duration,
+    /// Sends the PIN although the token says that one try is left, or that the PIN must be changed.
+    pub force_login: bool,
     /// Tells how much of a deadline is left, and when the module was last initialised anew.
     pub clock: Arc<dyn Clock>,
 }
@@ -46,6 +48,7 @@ impl TokenConfig {
             key: ObjectSelector::default(),
             certificate: ObjectSelector::default(),
             sign_timeout: DEFAULT_SIGN_TIMEOUT,
+            force_login: false,
             clock,
         }
     }
@@ -61,6 +64,7 @@ impl fmt::Debug for TokenConfig {
             .field("key", &self.key)
             .field("certificate", &self.certificate)
             .field("sign_timeout", &self.sign_timeout)
+            .field("force_login", &self.force_login)
             .finish_non_exhaustive()
     }
 }

@@ -151,7 +151,8 @@ fn explain(function: &str, value: ReturnValue, adopted: bool) -> (Code, Option<&
         return (
             Code::Pkcs11Call,
             Some(
-                "The key may want the PIN for every single use (CKA_ALWAYS_AUTHENTICATE); use one that does not.",
+                "The key may want the PIN for every single use without saying so (CKA_ALWAYS_AUTHENTICATE), or the \
+                 module leaves no way to give it (p11-kit's proxy); use another key or the vendor's own module.",
             ),
         );
     }

@@ -58,7 +58,7 @@
 //! | `recovery` | the ladder: what is tried after a failure, and in which order |
 //! | `worker` | a thread with deadlines; knows nothing of PKCS#11 |
 //! | `slots`, `objects`, `certificates` | searching |
-//! | `pin`, `session` | what is remembered of PINs; the one session and its login |
+//! | `pin`, `session`, `unlock` | what is remembered of PINs; the one session and its login; how a token is unlocked |
 //! | `token_state` | what a token's thread owns; run, climb the ladder, run again |
 //! | `mechanism`, `raw_sign`, `der` | how a signature is asked for and encoded |
 //! | `access` | a user's way to a token's thread |
@@ -100,6 +100,7 @@ mod slots;
 mod token;
 mod token_state;
 mod trust;
+mod unlock;
 pub mod uri;
 mod worker;
 

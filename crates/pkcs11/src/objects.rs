@@ -71,6 +71,12 @@ pub(crate) fn key_type(session: &Session, handle: ObjectHandle) -> Option<KeyTyp
     }
 }
 
+/// Whether a private key wants the PIN for every single use.
+pub(crate) fn always_authenticates(session: &Session, handle: ObjectHandle) -> bool {
+    let attribute = session.get_attributes(handle, &[AttributeType::AlwaysAuthenticate]);
+    matches!(attribute.as_deref(), Ok([Attribute::AlwaysAuthenticate(true)]))
+}
+
 /// The public half of a private key, as far as the token shows it.
 ///
 /// RSA private keys carry it themselves. EC ones mostly do not: there the public-key object of the same id, or

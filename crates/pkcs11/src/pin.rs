@@ -23,11 +23,17 @@ const PARAM: &str = "pkcs11.userPin";
 pub(crate) struct Credential {
     pin: Secret,
     hash: KeyedHash,
+    forced: bool,
 }
 
 impl Credential {
-    pub(crate) fn new(pin: &Secret) -> Result<Self> {
-        Ok(Self { pin: pin.clone(), hash: KeyedHash::of("pkcs11 pin", pin)? })
+    /// `forced`: to be sent although the token's flags warn.
+    pub(crate) fn new(pin: &Secret, forced: bool) -> Result<Self> {
+        Ok(Self { pin: pin.clone(), hash: KeyedHash::of("pkcs11 pin", pin)?, forced })
+    }
+
+    pub(crate) fn forced(&self) -> bool {
+        self.forced
     }
 
     pub(crate) fn pin(&self) -> &Secret {
@@ -63,6 +69,18 @@ pub(crate) struct PinMemory {
     refused: HashMap<KeyedHash, Refusal>,
     /// Sent, and answered by something that may have been a refusal.
     doubted: HashSet<KeyedHash>,
+    pad: Pad,
+}
+
+/// What is known of logins on the token's own key pad, without a PIN from us.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Pad {
+    #[default]
+    Unused,
+    /// The token is logged in by one, or was last.
+    Accepted,
+    /// Nobody typed the right PIN. Whoever stands there is not asked again and again, until it is locked.
+    Refused,
 }
 
 /// How the token refused a PIN.
@@ -83,12 +101,20 @@ impl PinMemory {
         logged_in: bool,
     ) -> Result<()> {
         let Some(Credential { hash, .. }) = credential else {
-            return if logged_in { Err(required(subject)) } else { Ok(()) };
+            return match self.pad {
+                Pad::Refused => Err(pad_not_retried(subject)),
+                Pad::Unused if logged_in => Err(required(subject)),
+                Pad::Unused | Pad::Accepted => Ok(()),
+            };
         };
         match self.refused.get(hash) {
             Some(Refusal::Incorrect) => return Err(not_retried(subject)),
             Some(Refusal::Locked) => return Err(still_locked(subject)),
             None => {}
+        }
+        if logged_in && self.pad == Pad::Accepted {
+            // Nobody has compared this PIN with anything.
+            return Err(mismatch(subject));
         }
         // Also while logged out: the token would count a wrong PIN that we know to be wrong.
         if self.accepted.is_some_and(|accepted| accepted != *hash) {
@@ -121,6 +147,18 @@ impl PinMemory {
     pub(crate) fn accept(&mut self, credential: &Credential) {
         self.doubted.remove(&credential.hash);
         self.accepted = Some(credential.hash);
+        self.pad = Pad::Unused;
+    }
+
+    /// The PIN was typed on the token's pad.
+    pub(crate) fn accept_from_pad(&mut self) {
+        self.accepted = None;
+        self.pad = Pad::Accepted;
+    }
+
+    /// It was not, or was a wrong one.
+    pub(crate) fn refuse_from_pad(&mut self) {
+        self.pad = Pad::Refused;
     }
 
     /// The token is logged in, and not by us: other code in this process did it.
@@ -129,7 +167,10 @@ impl PinMemory {
     /// yet, the first one given is believed, and held to from then on.
     pub(crate) fn adopt(&mut self, credential: Option<&Credential>) {
         let Some(credential) = credential else { return };
-        if self.accepted.is_none() && !self.refused.contains_key(&credential.hash) {
+        if self.accepted.is_none()
+            && self.pad != Pad::Accepted
+            && !self.refused.contains_key(&credential.hash)
+        {
             self.accept(credential);
         }
     }
@@ -163,13 +204,12 @@ pub(crate) fn incorrect(subject: &str, answer: &str) -> Error {
 }
 
 /// The PIN is locked, says the token's answer or its flags.
-pub(crate) fn locked(subject: &str, found: &str) -> Error {
+///
+/// `mend`: how this kind of token is unlocked.
+pub(crate) fn locked(subject: &str, found: &str, mend: &str) -> Error {
     Error::new(Code::Pkcs11PinLocked, format!("PKCS#11 {subject}: the PIN is locked ({found})"))
         .with_param(PARAM)
-        .with_hint(
-            "Unlock it with the security officer's PIN or the vendor's tool (a TPM in lockout: \
-             `tpm2_dictionarylockout -c`), then restart the process.",
-        )
+        .with_hint(format!("Unlock it: {mend}. Then restart the process."))
 }
 
 /// One more wrong PIN would lock it.
@@ -179,7 +219,8 @@ pub(crate) fn final_try(subject: &str) -> Error {
     );
     Error::new(Code::Pkcs11PinLocked, message).with_param(PARAM).with_hint(
         "Log in once by hand with the right PIN, for example `pkcs11-tool --module <library> --token-label \
-         <label> --login --test`: a good login restores the tries.",
+         <label> --login --test`: a good login restores the tries. Or set `pkcs11.forceLogin: true` to let the last \
+         one be used.",
     )
 }
 
@@ -190,15 +231,28 @@ pub(crate) fn expired(subject: &str, found: &str) -> Error {
         format!("PKCS#11 {subject}: the PIN must be changed before use ({found})"),
     )
     .with_param(PARAM)
-    .with_hint("Change it with `pkcs11-tool --module <library> --token-label <label> --login --change-pin`.")
+    .with_hint(
+        "Change it with `pkcs11-tool --module <library> --token-label <label> --login --change-pin`; some tokens let \
+         an old one in with `pkcs11.forceLogin: true`.",
+    )
 }
 
-/// The token reads PINs from its own key pad.
-pub(crate) fn pad_only(subject: &str) -> Error {
-    let message = format!("PKCS#11 {subject}: it takes its PIN from a key pad, which is not supported");
-    Error::new(Code::Pkcs11PinRequired, message)
+/// The PIN typed on the token's own pad was wrong, or none was.
+pub(crate) fn pad_refused(subject: &str, answer: &str) -> Error {
+    let message = format!("PKCS#11 {subject} was not given the right PIN on its own pad: {answer}");
+    Error::new(Code::Pkcs11PinIncorrect, message).with_param(PARAM).with_hint(
+        "It is not asked for again by this process, so that the tries are not used up; restart the process to be \
+         asked again, or give the PIN as `pkcs11.userPin` if the token takes one from software as well.",
+    )
+}
+
+fn pad_not_retried(subject: &str) -> Error {
+    let message = format!(
+        "PKCS#11 {subject}: it was not given the right PIN on its own pad before, and is not asked to read one again"
+    );
+    Error::new(Code::Pkcs11PinNotRetried, message)
         .with_param(PARAM)
-        .with_hint("Give a PIN as `pkcs11.userPin` if the token takes one from software as well.")
+        .with_hint("Restart the process to be asked again.")
 }
 
 pub(crate) fn not_retried(subject: &str) -> Error {
@@ -245,7 +299,7 @@ mod tests {
     use super::*;
 
     fn credential(pin: &str) -> Credential {
-        Credential::new(&pin.into()).unwrap()
+        Credential::new(&pin.into(), false).unwrap()
     }
 
     fn code(memory: &PinMemory, pin: Option<&str>, logged_in: bool) -> Option<Code> {
@@ -283,6 +337,19 @@ mod tests {
         memory.refuse(&credential("1234"), Refusal::Incorrect);
         assert_eq!(code(&memory, Some("1234"), false), Some(Code::Pkcs11PinNotRetried));
         assert_eq!(code(&memory, Some("5678"), false), None);
+    }
+
+    #[test]
+    fn a_pad_lets_in_who_gives_no_pin_and_nobody_else() {
+        let mut memory = PinMemory::default();
+        memory.accept_from_pad();
+        assert_eq!(code(&memory, None, true), None);
+        assert_eq!(code(&memory, Some("1234"), true), Some(Code::Pkcs11PinMismatch));
+        assert_eq!(code(&memory, Some("1234"), false), None);
+        memory.refuse_from_pad();
+        assert_eq!(code(&memory, None, false), Some(Code::Pkcs11PinNotRetried));
+        memory.accept(&credential("1234"));
+        assert_eq!(code(&memory, None, true), Some(Code::Pkcs11PinRequired));
     }
 
     #[test]

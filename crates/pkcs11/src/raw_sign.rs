@@ -14,15 +14,17 @@ use crate::module::Lease;
 /// As long as an RSA-8192 signature.
 const SIGNATURE_BYTES: usize = 1024;
 
-/// Signs as planned: exactly one C_SignInit and one C_Sign. After a failure the session may be in the middle of an
-/// operation and is to be closed.
+/// Signs as planned: exactly one C_SignInit and one C_Sign, and `between` the two. After a failure the session may be
+/// in the middle of an operation and is to be closed.
 pub(crate) fn sign(
     lease: &Lease<'_>,
     session: &Session,
     key: ObjectHandle,
     plan: &Plan,
+    between: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Vec<u8>, Failure> {
     let Some(functions) = lease.functions() else {
+        // No place for `between`; a key that needs it says CKR_USER_NOT_LOGGED_IN.
         return Ok(session.sign(&plan.for_crate(), key, &plan.data)?);
     };
 
@@ -43,6 +45,7 @@ pub(crate) fn sign(
     if value != sys::CKR_OK {
         return Err(Failure::call("C_SignInit", value));
     }
+    between()?;
 
     let mut data = plan.data.clone();
     let data_len = ulong(data.len())?;

@@ -16,6 +16,7 @@ use crate::module::{Lease, Module};
 use crate::pin::{self, Credential, PinMemory, Refusal, SharedPins};
 use crate::return_value::{Remedy, ReturnValue};
 use crate::slots::{self, TokenIdentity};
+use crate::unlock;
 
 /// A session and what holds only as long as it does.
 ///
@@ -28,11 +29,21 @@ use crate::slots::{self, TokenIdentity};
 pub(crate) struct TokenSession {
     pub(crate) handle: Session,
     pub(crate) generation: u64,
-    pub(crate) keys: HashMap<ObjectSelector, ObjectHandle>,
+    pub(crate) keys: HashMap<ObjectSelector, Key>,
     pub(crate) proofs: HashMap<ObjectSelector, Proof>,
     pub(crate) logged_in: bool,
+    /// An operation was begun and not ended: to be closed, whatever else is to be done.
+    pub(crate) spoiled: bool,
     login_required: bool,
     slot: Slot,
+}
+
+/// A private key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) handle: ObjectHandle,
+    /// It wants the PIN for every single use (CKA_ALWAYS_AUTHENTICATE).
+    pub(crate) always_authenticates: bool,
 }
 
 /// That a key made a test signature which verified, so that whoever opens it next need not ask for another.
@@ -61,6 +72,7 @@ impl TokenSession {
             keys: HashMap::new(),
             proofs: HashMap::new(),
             logged_in: false,
+            spoiled: false,
             login_required,
             slot,
         })
@@ -113,12 +125,36 @@ impl TokenSession {
         if !self.lacks_login() {
             return Ok(());
         }
+        self.send_pin(UserType::User, lease, subject, pins, credential)?;
+        self.logged_in = true;
+        Ok(())
+    }
+
+    /// Logs in for the one operation that was just begun (`CKU_CONTEXT_SPECIFIC`), under the same rules: a wrong PIN
+    /// counts here too.
+    pub(crate) fn log_in_for_operation(
+        &self,
+        lease: &Lease<'_>,
+        subject: &str,
+        pins: SharedPins,
+        credential: Option<&Credential>,
+    ) -> Result<(), Failure> {
+        self.send_pin(UserType::ContextSpecific, lease, subject, pins, credential)
+    }
+
+    fn send_pin(
+        &self,
+        user: UserType,
+        lease: &Lease<'_>,
+        subject: &str,
+        pins: SharedPins,
+        credential: Option<&Credential>,
+    ) -> Result<(), Failure> {
         let token = lease.context().get_token_info(self.slot)?;
         let Some(credential) = credential else {
-            let pad = token.protected_authentication_path();
-            return Err(if pad { pin::pad_only(subject) } else { pin::required(subject) }.into());
+            return self.ask_pad(user, lease, subject, pins, &token);
         };
-        check_flags(subject, &token)?;
+        check_flags(lease, subject, &token, credential.forced())?;
         let mut pins = pin::lock(pins);
         // Again, under the lock: another module may have tried it since.
         pins.admit(subject, Some(credential), false)?;
@@ -129,24 +165,61 @@ impl TokenSession {
             return Err(Failure::until_anew(pin::in_doubt(subject)));
         }
         let bytes = RawAuthPin::new(Box::new(credential.pin().expose().to_vec()));
-        match self.handle.login_with_raw(UserType::User, &bytes) {
+        match self.handle.login_with_raw(user, &bytes) {
             // The second: other code in this process was faster. See `PinMemory::adopt`.
             Ok(()) | Err(CrateError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
                 pins.accept(credential);
-                self.logged_in = true;
                 Ok(())
             }
             Err(CrateError::Pkcs11(value, _)) => {
-                Err(refused(lease, subject, &mut pins, credential, value.into()))
+                Err(refused(lease, subject, &token, &mut pins, credential, value.into()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets the token read the PIN from its own pad (`CKF_PROTECTED_AUTHENTICATION_PATH`); once, if nobody types it.
+    fn ask_pad(
+        &self,
+        user: UserType,
+        lease: &Lease<'_>,
+        subject: &str,
+        pins: SharedPins,
+        token: &TokenInfo,
+    ) -> Result<(), Failure> {
+        if !token.protected_authentication_path() {
+            return Err(pin::required(subject).into());
+        }
+        check_flags(lease, subject, token, false)?;
+        let mut pins = pin::lock(pins);
+        pins.admit(subject, None, false)?;
+        match self.handle.login(user, None) {
+            Ok(()) => {
+                pins.accept_from_pad();
+                Ok(())
+            }
+            // By other code, with we know not what.
+            Err(CrateError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Err(pin::required(subject).into()),
+            Err(CrateError::Pkcs11(value, _)) => {
+                let value = ReturnValue::from(value);
+                if value.is_no_try() {
+                    return Err(Failure::login(value, false));
+                }
+                pins.refuse_from_pad();
+                Err(pin::pad_refused(subject, &format!("C_Login returned {value}")).into())
             }
             Err(error) => Err(error.into()),
         }
     }
 }
 
-fn check_flags(subject: &str, token: &TokenInfo) -> Result<(), Failure> {
+/// What the token says of its PIN before it is sent. A locked one is not sent even by force: it cannot be right.
+fn check_flags(lease: &Lease<'_>, subject: &str, token: &TokenInfo, forced: bool) -> Result<(), Failure> {
     if token.user_pin_locked() {
-        return Err(pin::locked(subject, "CKF_USER_PIN_LOCKED").into());
+        return Err(pin::locked(subject, "CKF_USER_PIN_LOCKED", unlock::how(lease.info(), token)).into());
+    }
+    if forced {
+        return Ok(());
     }
     if token.user_pin_final_try() {
         return Err(pin::final_try(subject).into());
@@ -160,6 +233,7 @@ fn check_flags(subject: &str, token: &TokenInfo) -> Result<(), Failure> {
 fn refused(
     lease: &Lease<'_>,
     subject: &str,
+    token: &TokenInfo,
     pins: &mut PinMemory,
     credential: &Credential,
     value: ReturnValue,
@@ -173,7 +247,7 @@ fn refused(
     }
     if value.is(sys::CKR_PIN_LOCKED) {
         pins.refuse(credential, Refusal::Locked);
-        return pin::locked(subject, &answer).into();
+        return pin::locked(subject, &answer, unlock::how(lease.info(), token)).into();
     }
     if value.is(sys::CKR_PIN_EXPIRED) {
         return pin::expired(subject, &answer).into();

@@ -205,7 +205,7 @@ fn look(
     access: &mut Access<'_>,
     selector: &ObjectSelector,
 ) -> Result<(Option<KeyType>, Option<PublicKey>), Failure> {
-    let key: ObjectHandle = access.private_key(selector)?;
+    let key: ObjectHandle = access.private_key(selector)?.handle;
     let session = &access.session.handle;
     Ok((objects::key_type(session, key), objects::public_half(session, key)))
 }

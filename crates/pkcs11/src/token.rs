@@ -41,7 +41,7 @@ impl Token {
     /// | `Pkcs11PinNotRetried` | the token refused this PIN before |
     /// | `Pkcs11Timeout`, `Pkcs11Hung` | the module does not answer, or has not answered somebody else |
     pub fn open(config: &TokenConfig, pin: Option<&Secret>) -> Result<Self> {
-        let credential = pin.map(Credential::new).transpose()?.map(Arc::new);
+        let credential = pin.map(|pin| Credential::new(pin, config.force_login)).transpose()?.map(Arc::new);
         let deadline = config.sign_timeout;
         let clock = Arc::clone(&config.clock);
         let (identity, user) = registry::module(config)?.token(&config.token, &clock, deadline)?;

@@ -1,5 +1,6 @@
 //! What the thread of one token owns, and how every request to the token is run and, after a remedy, run again.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::thread;
 
@@ -15,7 +16,7 @@ use crate::objects;
 use crate::pin::{self, Credential, SharedPins};
 use crate::raw_sign;
 use crate::recovery::{Ladder, Step};
-use crate::session::TokenSession;
+use crate::session::{Key, TokenSession};
 use crate::slots::TokenIdentity;
 
 /// The state of one token in this process. Lives on its thread and never moves.
@@ -96,8 +97,8 @@ impl TokenState {
     fn take(&mut self, step: Step, failure: &Failure, generation: u64, budget: &Budget) -> Result<()> {
         match step {
             // A call that failed may have left an operation open, which nothing else ends for certain. Our own
-            // verdicts are reached between calls.
-            Step::GiveUp if matches!(failure, Failure::Verdict { .. }) => {}
+            // verdicts are reached between calls, mostly.
+            Step::GiveUp if matches!(failure, Failure::Verdict { .. }) && !self.is_spoiled() => {}
             Step::GiveUp | Step::ReopenSession => self.end_session(failure),
             // A logout, by whomever, takes the handles of private objects along.
             Step::FindKeyAgain => self.doubt_login(),
@@ -177,6 +178,10 @@ impl TokenState {
         }
     }
 
+    fn is_spoiled(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.spoiled)
+    }
+
     fn end_session(&mut self, failure: &Failure) {
         if failure.says_session_is_gone() {
             // Its number may be somebody else's by now.
@@ -201,7 +206,7 @@ impl Access<'_> {
     }
 
     /// The one private key that `selector` means. Several are never narrowed down by guessing.
-    pub(crate) fn private_key(&mut self, selector: &ObjectSelector) -> Result<ObjectHandle, Failure> {
+    pub(crate) fn private_key(&mut self, selector: &ObjectSelector) -> Result<Key, Failure> {
         if self.use_needs_login {
             self.log_in()?;
         }
@@ -214,14 +219,16 @@ impl Access<'_> {
             found = objects::find(&self.session.handle, ObjectClass::PRIVATE_KEY, selector)?;
         }
         let [key] = found.as_slice() else { return Err(self.no_single_key(selector, &found)?.into()) };
-        self.session.keys.insert(selector.clone(), *key);
-        Ok(*key)
+        let always_authenticates = objects::always_authenticates(&self.session.handle, *key);
+        let key = Key { handle: *key, always_authenticates };
+        self.session.keys.insert(selector.clone(), key);
+        Ok(key)
     }
 
     /// One signature in the token's own form: r‖s or the RSA integer.
     pub(crate) fn sign(
         &mut self,
-        key: ObjectHandle,
+        key: Key,
         scheme: SignatureScheme,
         message: &[u8],
         digest: &[u8],
@@ -231,7 +238,7 @@ impl Access<'_> {
         let mut refusals = Vec::new();
         for form in best.then_other() {
             let plan = Plan::new(scheme, form, message, digest);
-            match raw_sign::sign(self.lease, &self.session.handle, key, &plan) {
+            match self.sign_as(key, &plan) {
                 Ok(signature) => {
                     self.forms.insert(family, form);
                     return Ok(signature);
@@ -251,6 +258,22 @@ impl Access<'_> {
                 "Check the key's CKA_SIGN and CKA_ALLOWED_MECHANISMS, and the token's list of mechanisms.",
             )
             .into())
+    }
+
+    fn sign_as(&mut self, key: Key, plan: &Plan) -> Result<Vec<u8>, Failure> {
+        let session = &*self.session;
+        let refused = Cell::new(false);
+        let log_in = || {
+            if !key.always_authenticates {
+                return Ok(());
+            }
+            let done = session.log_in_for_operation(self.lease, self.subject, self.pins, self.credential);
+            refused.set(done.is_err());
+            done
+        };
+        let signature = raw_sign::sign(self.lease, &session.handle, key.handle, plan, log_in);
+        self.session.spoiled |= refused.get();
+        signature
     }
 
     fn no_single_key(&self, selector: &ObjectSelector, found: &[ObjectHandle]) -> Result<Error, Failure> {

@@ -5,6 +5,7 @@
 //! | Word | Effect |
 //! |---|---|
 //! | `final-try`, `locked`, `to-be-changed` | that flag of the user PIN in CK_TOKEN_INFO |
+//! | `pad` | CKF_PROTECTED_AUTHENTICATION_PATH; a C_Login without a PIN is one with `pad=<PIN>` |
 //! | `no-login` | CKF_LOGIN_REQUIRED is not set |
 //! | `refuse=<hex>` | C_SignInit refuses this mechanism |
 //! | `fail=<function>:<hex>` | the function returns this value; `*` for the function: all that reach a device |
@@ -39,13 +40,14 @@ use std::sync::OnceLock;
 use cryptoki_sys as sys;
 
 use script::{
-    Call, begin_alone, closes_session, generation, has, hides_tokens, next_generation, record, told,
+    Call, begin_alone, closes_session, generation, has, hides_tokens, next_generation, record, told, typed,
 };
 
-const FLAGS: [(&str, sys::CK_FLAGS); 3] = [
+const FLAGS: [(&str, sys::CK_FLAGS); 4] = [
     ("final-try", sys::CKF_USER_PIN_FINAL_TRY),
     ("locked", sys::CKF_USER_PIN_LOCKED),
     ("to-be-changed", sys::CKF_USER_PIN_TO_BE_CHANGED),
+    ("pad", sys::CKF_PROTECTED_AUTHENTICATION_PATH),
 ];
 
 /// Below it a handle is SoftHSM's, from it on the generation.
@@ -231,7 +233,7 @@ macro_rules! of_session {
 of_session! {
     close_session = C_CloseSession();
     session_info = C_GetSessionInfo(info: *mut sys::CK_SESSION_INFO);
-    login = C_Login(user: sys::CK_USER_TYPE, pin: *mut sys::CK_UTF8CHAR, length: sys::CK_ULONG);
+    login_as_told = C_Login(user: sys::CK_USER_TYPE, pin: *mut sys::CK_UTF8CHAR, length: sys::CK_ULONG);
     logout = C_Logout();
     find_init = C_FindObjectsInit(template: *mut sys::CK_ATTRIBUTE, count: sys::CK_ULONG);
     find = C_FindObjects(objects: *mut sys::CK_OBJECT_HANDLE, most: sys::CK_ULONG, count: *mut sys::CK_ULONG);
@@ -244,6 +246,21 @@ of_session! {
         data: *mut sys::CK_BYTE, data_len: sys::CK_ULONG,
         signature: *mut sys::CK_BYTE, signature_len: *mut sys::CK_ULONG
     );
+}
+
+unsafe extern "C" fn login(
+    session: sys::CK_SESSION_HANDLE,
+    user: sys::CK_USER_TYPE,
+    pin: *mut sys::CK_UTF8CHAR,
+    length: sys::CK_ULONG,
+) -> sys::CK_RV {
+    if let Some(mut typed) = typed().filter(|_| pin.is_null()) {
+        let length = sys::CK_ULONG::try_from(typed.len()).unwrap();
+        // SAFETY: the caller's arguments, handed on, with a PIN that lives until the call is over.
+        return unsafe { login_as_told(session, user, typed.as_mut_ptr(), length) };
+    }
+    // SAFETY: the caller's arguments, handed on.
+    unsafe { login_as_told(session, user, pin, length) }
 }
 
 unsafe extern "C" fn sign_init(

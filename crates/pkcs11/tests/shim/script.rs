@@ -101,6 +101,11 @@ pub(crate) fn closes_session() -> bool {
     words().into_iter().any(|word| word.starts_with("close-once") && USED.lock().unwrap().insert(word))
 }
 
+/// The PIN that somebody types on the token's pad.
+pub(crate) fn typed() -> Option<Vec<u8>> {
+    words().iter().find_map(|word| word.strip_prefix("pad=").map(|pin| pin.as_bytes().to_vec()))
+}
+
 pub(crate) fn has(word: &str) -> bool {
     words().iter().any(|other| other == word)
 }

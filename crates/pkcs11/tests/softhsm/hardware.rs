@@ -2,7 +2,7 @@
 //! is SoftHSM with a script (`tests/shim/lib.rs`).
 
 use refresh_session_core::{Code, Secret, SignatureScheme, Signer as _};
-use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, close_all, reopen};
+use refresh_session_pkcs11::{ObjectSelector, Pkcs11Signer, Token, TokenConfig, close_all, reopen};
 
 use crate::support::{Fixture, P256, PIN, RSA, isolated, signer};
 
@@ -35,8 +35,61 @@ fn a_pin_in_danger_is_not_sent() {
             assert_eq!(error.code(), code, "{error:?}");
             assert!(error.message().contains("CKF_USER_PIN_"), "{error}");
         }
+        assert_eq!(fixture.calls("C_Login"), 0);
         fixture.script(&[]);
         assert!(signer(fixture, &fixture.shim("gw"), PIN, "key").is_ok());
+        assert_eq!(fixture.calls("C_Login"), 1);
+    });
+}
+
+#[test]
+fn a_pin_in_danger_is_sent_by_force_unless_it_is_locked() {
+    isolated("hardware::a_pin_in_danger_is_sent_by_force_unless_it_is_locked", two_keys, |fixture| {
+        let config = TokenConfig { force_login: true, ..fixture.shim("gw") };
+        fixture.script(&["locked"]);
+        let error = signer(fixture, &config, PIN, "key").unwrap_err();
+        assert_eq!(error.code(), Code::Pkcs11PinLocked);
+        assert!(error.hint().unwrap().contains("--init-pin"), "{error:?}");
+        assert_eq!(fixture.calls("C_Login"), 0);
+        fixture.script(&["final-try", "to-be-changed"]);
+        sign(&signer(fixture, &config, PIN, "key").unwrap());
+        assert_eq!(fixture.calls("C_Login"), 1);
+    });
+}
+
+#[test]
+fn without_a_pin_the_token_reads_it_from_its_pad() {
+    isolated("hardware::without_a_pin_the_token_reads_it_from_its_pad", two_keys, |fixture| {
+        let open = |pin: Option<&str>| {
+            let token = Token::open(&fixture.shim("gw"), pin.map(Secret::from).as_ref())?;
+            token.signer(&ObjectSelector::label("key"), &fixture.public_key("key"))
+        };
+        let typed = format!("pad={PIN}");
+        fixture.script(&["pad", "final-try", &typed]);
+        assert_eq!(open(None).unwrap_err().code(), Code::Pkcs11PinLocked);
+        assert_eq!(fixture.calls("C_Login"), 0);
+        fixture.script(&["pad", &typed]);
+        let first = open(None).unwrap();
+        sign(&first);
+        sign(&open(None).unwrap());
+        assert_eq!(open(Some("canary-other")).unwrap_err().code(), Code::Pkcs11PinMismatch);
+        assert_eq!(fixture.calls("C_Login"), 1);
+    });
+}
+
+#[test]
+fn nobody_is_asked_twice_at_the_pad() {
+    isolated("hardware::nobody_is_asked_twice_at_the_pad", two_keys, |fixture| {
+        let open = || {
+            let token = Token::open(&fixture.shim("gw"), None)?;
+            token.signer(&ObjectSelector::label("key"), &fixture.public_key("key"))
+        };
+        fixture.script(&["pad", "pad=canary-mistyped"]);
+        assert_eq!(open().unwrap_err().code(), Code::Pkcs11PinIncorrect);
+        for _ in 0..3 {
+            assert_eq!(open().unwrap_err().code(), Code::Pkcs11PinNotRetried);
+        }
+        assert_eq!(fixture.calls("C_Login"), 1);
     });
 }
 
@@ -62,6 +115,7 @@ fn a_token_without_login_is_not_logged_in_to() {
         // SoftHSM itself still hides its keys, so "not found" is as far as it goes.
         let error = token.signer(&ObjectSelector::label("key"), &fixture.public_key("key")).unwrap_err();
         assert_eq!(error.code(), Code::Pkcs11KeyNotFound, "{error:?}");
+        assert_eq!(fixture.calls("C_Login"), 0);
     });
 }
 

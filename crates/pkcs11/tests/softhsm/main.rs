@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::panic, reason = "the same")]
 
+mod every_use;
 mod hang;
 mod hardware;
 mod ladder;

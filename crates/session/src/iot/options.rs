@@ -93,6 +93,8 @@ pub enum Pkcs11Options {
 pub struct Pkcs11Fields {
     /// Absolute path of the module.
     pub library: String,
+    /// What its file's SHA-256 must be.
+    pub library_sha256: Option<Vec<u8>>,
     /// Slot number.
     pub slot_id: Option<u64>,
     /// Token label.
@@ -109,6 +111,8 @@ pub struct Pkcs11Fields {
     pub certificate_id: Option<Vec<u8>>,
     /// The PIN.
     pub user_pin: PinSource,
+    /// Sends the PIN although the token's flags warn.
+    pub force_login: bool,
     /// Deadline of one call into the token.
     pub sign_timeout: Option<Duration>,
 }

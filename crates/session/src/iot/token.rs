@@ -142,6 +142,8 @@ fn from_uri(text: &str, clock: &Arc<dyn Clock>) -> Result<(TokenConfig, PinSourc
 
 fn from_fields(fields: &Pkcs11Fields, clock: &Arc<dyn Clock>) -> TokenConfig {
     let mut config = TokenConfig::new(PathBuf::from(&fields.library), Arc::clone(clock));
+    config.module_sha256.clone_from(&fields.library_sha256);
+    config.force_login = fields.force_login;
     config.token = TokenSelector {
         slot_id: fields.slot_id,
         label: fields.token_label.clone(),
