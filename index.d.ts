@@ -314,8 +314,17 @@ export interface Logger {
 export interface Pkcs11Options {
 	/** Absolute path of the PKCS#11 module. Loading it runs its code in this process. */
 	library: string;
+	/** The SHA-256 that the module's file must have, 64 hexadecimal digits: no other one is loaded. */
+	librarySha256?: string;
 	/** The user PIN, or a function that is asked for it when the token is opened. */
 	userPin?: string | Uint8Array | (() => string | Uint8Array | Promise<string | Uint8Array>);
+	/**
+	 * The environment variable that holds the PIN, instead of `userPin`; read when the token is opened. Child processes and
+	 * diagnostic reports get to see the environment: a function or a file is better.
+	 */
+	userPinEnv?: string;
+	/** Sends the PIN even if the token says that one try is left or that the PIN must be changed. Default `false`. */
+	forceLogin?: boolean;
 	/** Slot number; changes when devices come and go, so prefer label or serial number. */
 	slotId?: number;
 	tokenLabel?: string;

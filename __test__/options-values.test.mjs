@@ -265,6 +265,22 @@ test.serial("pkcs11.library must be an absolute path", (t) => {
   }
 });
 
+test.serial("pkcs11.userPin and pkcs11.userPinEnv exclude each other", (t) => {
+  const both = {
+    name: "ConfigurationError",
+    code: "ERR_CONFLICTING_OPTIONS",
+    param: "pkcs11.userPinEnv",
+    says: ["pkcs11.userPin"],
+  };
+  refuses(t, hsm({}, { userPin: PIN, userPinEnv: "GW_PIN" }), both, "both", secrets);
+});
+
+test.serial("pkcs11.librarySha256 is what sha256sum prints, in any case", (t) => {
+  for (const librarySha256 of ["0a".repeat(32), "0A".repeat(32)]) {
+    for (const open of Object.values(entrances)) t.notThrows(() => open(hsm({}, { librarySha256 })), librarySha256);
+  }
+});
+
 test.serial("pkcs11.library given as a URI does not show the PIN in it", (t) => {
   const library = `pkcs11:token=gw?module-path=/x.so&pin-value=${PIN}`;
   refuses(t, hsm({}, { library }), { param: "pkcs11.library" }, "a URI", secrets);

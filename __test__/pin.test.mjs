@@ -22,9 +22,9 @@ test.after.always(() => tb?.stop());
 let processes = 0;
 
 /** A process with the spy between it and the token; `open` gives a session on it, which shares its engine if told. */
-function begin(t) {
+function begin(t, env = {}) {
   const spy = spyOn(tb.tokens.module, join(tb.dir, `spy-${++processes}.log`));
-  const child = new Sessions({ env: spy.env });
+  const child = new Sessions({ env: { ...spy.env, ...env } });
   t.teardown(() => child.end());
   const open = async (name, pkcs11 = {}, { callback, thread, shared = false, key = "ec256", ...options } = {}) => {
     const given = tb.hsm(key, options, { library: spy.library, userPin: undefined, ...pkcs11 });
@@ -66,6 +66,22 @@ for (const [title, userPin, callback] of [
     if (callback !== undefined) t.is(await session.asked(), 1, "the login lasts");
   });
 }
+
+test.serial("the PIN as an environment variable", async (t) => {
+  const { spy, open } = begin(t, { GW_PIN: pin });
+  const session = await open("a", { userPinEnv: "GW_PIN" });
+  t.regex((await session.credentials()).value, /^ASIA/);
+  t.is(spy.count("C_Login"), 1);
+});
+
+test.serial("an environment variable that is not set: ERR_PKCS11_PIN_CALLBACK, and nothing is sent", async (t) => {
+  const { spy, open } = begin(t);
+  const session = await open("a", { userPinEnv: "GW_PIN_THAT_IS_NOT_SET" });
+  const { error } = await session.credentials();
+  t.like(error, { code: "ERR_PKCS11_PIN_CALLBACK", param: "pkcs11.userPin" });
+  t.like(error.cause, { name: "ConfigurationError", code: "ERR_MISSING_OPTION" });
+  t.is(spy.count("C_Login"), 0);
+});
 
 for (const [callback, cause, causeIsThrown] of [
   ["throws", { message: "thrown by the callback" }, true],

@@ -1,6 +1,7 @@
 // Keys in tokens: which are found, what is said when none or several are, and how often they sign.
 
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import test from "ava";
@@ -291,6 +292,17 @@ for (const [title, library, code, message] of badModules) {
     }
   });
 }
+
+test.serial("a module with another SHA-256 than the one given is not loaded", async (t) => {
+  const { module: library } = tb.tokens;
+  const right = createHash("sha256").update(readFileSync(library)).digest("hex");
+  const wrong = open(t, tb.hsm("ec256", {}, { library, librarySha256: "ab".repeat(32) }));
+  const error = await t.throwsAsync(wrong.credentials(), { instanceOf: Pkcs11Error });
+  t.like(error, { code: "ERR_PKCS11_MODULE_HASH", param: "pkcs11.librarySha256" });
+  t.true(error.message.includes(right));
+  const session = open(t, tb.hsm("ec256", {}, { library, librarySha256: right.toUpperCase() }));
+  await t.notThrowsAsync(session.credentials());
+});
 
 test.serial("a module path that is relative or a folder: ERR_INVALID_OPTION", async (t) => {
   const relative = t.throws(() => open(t, tb.hsm("ec256", {}, { library: "libsofthsm2.so" })));

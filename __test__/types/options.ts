@@ -53,6 +53,7 @@ fromIot({
 });
 fromIot({ ...named, pkcs11: { ...token, privateKeyId: "01ab", certificateId: new Uint8Array([1]), signTimeoutMs: 1 } });
 fromIot({ ...named, pkcs11: { ...token, userPin: "1234" } });
+fromIot({ ...named, pkcs11: { ...token, userPinEnv: "GW_PIN", librarySha256: "00", forceLogin: true } });
 fromIot({ ...named, pkcs11: { ...token, userPin: new Uint8Array() } });
 fromIot({ ...named, pkcs11: { ...token, userPin: () => "1234" } });
 fromIot({ ...named, pkcs11: { ...token, userPin: async () => new Uint8Array() } });

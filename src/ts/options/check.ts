@@ -104,6 +104,12 @@ export const hex: Check<Uint8Array> = (value, param) => {
   return Uint8Array.from(Buffer.from(digits, "hex"));
 };
 
+/** A SHA-256 as `sha256sum` prints it. */
+export const sha256: Check<string> = (value, param) => {
+  if (typeof value !== "string" || !/^[0-9a-f]{64}$/i.test(value)) throw invalid(param, value, "64 hexadecimal digits");
+  return value;
+};
+
 // biome-ignore lint/suspicious/noExplicitAny: the signature is the caller's
 export const callback: Check<any> = (value, param) => {
   if (typeof value === "function") return value;

@@ -1,5 +1,6 @@
 import { isUint8Array } from "node:util/types";
 import type { NativeIotOptions, NativePkcs11Options, NativeProxyOptions } from "../binding";
+import { ConfigurationError } from "../errors";
 import type { IotOptions, Pkcs11Options } from "../types";
 import {
   boolean,
@@ -12,6 +13,7 @@ import {
   invalid,
   material,
   required,
+  sha256,
   text,
   textOrBytes,
 } from "./check";
@@ -33,7 +35,10 @@ const userPin: Check<UserPin> = (value, param) => {
 
 const pkcs11Checks: Checks<Pkcs11Options> = {
   library: text,
+  librarySha256: sha256,
   userPin,
+  userPinEnv: text,
+  forceLogin: boolean,
   slotId: integer(0, MAX_U32),
   tokenLabel: text,
   tokenSerial: text,
@@ -138,16 +143,36 @@ export class PinCallback {
   }
 }
 
+/** The PIN in an environment variable, as it is when the token is opened. */
+function pinFrom(variable: string): string {
+  const pin = process.env[variable];
+  if (pin !== undefined) return pin;
+  throw new ConfigurationError({
+    code: "ERR_MISSING_OPTION",
+    message: `option \`pkcs11.userPinEnv\` names an environment variable that is not set`,
+    param: "pkcs11.userPinEnv",
+  });
+}
+
 function parsePkcs11(given: Pkcs11Options | string | undefined): {
   pkcs11: NativePkcs11Options | string | undefined;
   pin: PinCallback | undefined;
 } {
   if (given === undefined || typeof given === "string") return { pkcs11: given, pin: undefined };
-  const { userPin: secret, ...fields } = given;
+  const { userPin: secret, userPinEnv: variable, librarySha256: hash, ...fields } = given;
+  if (secret !== undefined && variable !== undefined) {
+    throw new ConfigurationError({
+      code: "ERR_CONFLICTING_OPTIONS",
+      message: "options `pkcs11.userPin` and `pkcs11.userPinEnv` exclude each other",
+      param: "pkcs11.userPinEnv",
+    });
+  }
   const pkcs11 = defined<NativePkcs11Options>({
     ...fields,
     library: required(fields.library, "pkcs11.library"),
+    librarySha256: hash === undefined ? undefined : Uint8Array.from(Buffer.from(hash, "hex")),
   } as NativePkcs11Options);
+  if (variable !== undefined) return { pkcs11, pin: new PinCallback(() => pinFrom(variable)) };
   if (typeof secret === "function") return { pkcs11, pin: new PinCallback(secret) };
   if (secret !== undefined) pkcs11.userPin = secret;
   return { pkcs11, pin: undefined };
