@@ -57,7 +57,7 @@
 //! | `gate`, `pace`, `budget` | calls and initialising exclude each other; how often anew; how much time is left |
 //! | `recovery` | the ladder: what is tried after a failure, and in which order |
 //! | `worker` | a thread with deadlines; knows nothing of PKCS#11 |
-//! | `slots`, `objects`, `certificates` | searching |
+//! | `slots`, `token_info`, `objects`, `certificates` | searching; what a token says of itself |
 //! | `pin`, `session`, `unlock` | what is remembered of PINs; the one session and its login; how a token is unlocked |
 //! | `token_state` | what a token's thread owns; run, climb the ladder, run again |
 //! | `mechanism`, `raw_sign`, `der` | how a signature is asked for and encoded |
@@ -72,7 +72,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "PKCS#11 is a C interface; four files call C directly, each call with its reason"
+    reason = "PKCS#11 is a C interface; five files call C directly, each call with its reason"
 )]
 
 mod access;
@@ -98,6 +98,7 @@ mod session;
 mod signer;
 mod slots;
 mod token;
+mod token_info;
 mod token_state;
 mod trust;
 mod unlock;

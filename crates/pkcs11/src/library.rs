@@ -23,6 +23,7 @@ pub(crate) struct Library {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Functions {
     pub(crate) info: unsafe extern "C" fn(*mut sys::CK_INFO) -> sys::CK_RV,
+    pub(crate) token_info: unsafe extern "C" fn(sys::CK_SLOT_ID, *mut sys::CK_TOKEN_INFO) -> sys::CK_RV,
     pub(crate) sign_init: unsafe extern "C" fn(
         sys::CK_SESSION_HANDLE,
         *mut sys::CK_MECHANISM,
@@ -138,9 +139,11 @@ fn functions(path: &Path) -> Result<Functions> {
     // SAFETY: not null, and the module keeps the list for as long as it is loaded, which is for ever; read by copy
     // because nothing promises its alignment.
     let list = unsafe { list.read_unaligned() };
-    match (list.C_GetInfo, list.C_SignInit, list.C_Sign) {
-        (Some(info), Some(sign_init), Some(sign)) => Ok(Functions { info, sign_init, sign }),
-        _ => Err(refused(path, "lacks C_GetInfo, C_SignInit or C_Sign")),
+    match (list.C_GetInfo, list.C_GetTokenInfo, list.C_SignInit, list.C_Sign) {
+        (Some(info), Some(token_info), Some(sign_init), Some(sign)) => {
+            Ok(Functions { info, token_info, sign_init, sign })
+        }
+        _ => Err(refused(path, "lacks C_GetInfo, C_GetTokenInfo, C_SignInit or C_Sign")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cryptoki::error::{Error as CrateError, RvError};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, SessionState, UserType};
-use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::slot::Slot;
 use cryptoki::types::RawAuthPin;
 use cryptoki_sys as sys;
 use refresh_session_core::{PublicKey, SignatureScheme};
@@ -16,6 +16,7 @@ use crate::module::{Lease, Module};
 use crate::pin::{self, Credential, PinMemory, Refusal, SharedPins};
 use crate::return_value::{Remedy, ReturnValue};
 use crate::slots::{self, TokenIdentity};
+use crate::token_info::TokenInfo;
 use crate::unlock;
 
 /// A session and what holds only as long as it does.
@@ -63,7 +64,7 @@ impl TokenSession {
         // Looking at the slots touches every device of the module, the stuck one too.
         module.refuse_if_stuck()?;
         let slot = slots::list(module, lease)?.slot_of(module, identity)?;
-        let login_required = lease.context().get_token_info(slot)?.login_required();
+        let login_required = TokenInfo::read(lease, slot)?.requires_login();
         let handle = lease.context().open_ro_session_no_drop(slot)?;
         lease.note_session();
         Ok(Self {
@@ -150,7 +151,7 @@ impl TokenSession {
         pins: SharedPins,
         credential: Option<&Credential>,
     ) -> Result<(), Failure> {
-        let token = lease.context().get_token_info(self.slot)?;
+        let token = TokenInfo::read(lease, self.slot)?;
         let Some(credential) = credential else {
             return self.ask_pad(user, lease, subject, pins, &token);
         };
@@ -158,7 +159,7 @@ impl TokenSession {
         let mut pins = pin::lock(pins);
         // Again, under the lock: another module may have tried it since.
         pins.admit(subject, Some(credential), false)?;
-        if pins.is_risky(credential, token.user_pin_count_low()) {
+        if pins.is_risky(credential, token.pin_count_is_low()) {
             return Err(pin::not_retried(subject).into());
         }
         if lease.login_is_in_doubt() && pins.is_doubted(credential) {
@@ -187,7 +188,7 @@ impl TokenSession {
         pins: SharedPins,
         token: &TokenInfo,
     ) -> Result<(), Failure> {
-        if !token.protected_authentication_path() {
+        if !token.has_pad() {
             return Err(pin::required(subject).into());
         }
         check_flags(lease, subject, token, false)?;
@@ -215,16 +216,16 @@ impl TokenSession {
 
 /// What the token says of its PIN before it is sent. A locked one is not sent even by force: it cannot be right.
 fn check_flags(lease: &Lease<'_>, subject: &str, token: &TokenInfo, forced: bool) -> Result<(), Failure> {
-    if token.user_pin_locked() {
+    if token.pin_is_locked() {
         return Err(pin::locked(subject, "CKF_USER_PIN_LOCKED", unlock::how(lease.info(), token)).into());
     }
     if forced {
         return Ok(());
     }
-    if token.user_pin_final_try() {
+    if token.pin_has_one_try() {
         return Err(pin::final_try(subject).into());
     }
-    if token.user_pin_to_be_changed() {
+    if token.pin_is_to_be_changed() {
         return Err(pin::expired(subject, "CKF_USER_PIN_TO_BE_CHANGED").into());
     }
     Ok(())

@@ -6,12 +6,13 @@
 use std::fmt;
 
 use cryptoki::context::Info;
-use cryptoki::slot::{Slot, SlotInfo, TokenInfo};
+use cryptoki::slot::{Slot, SlotInfo};
 use refresh_session_core::{Code, Error, Result};
 
 use crate::config::TokenSelector;
 use crate::failure::Failure;
 use crate::module::{Lease, Module};
+use crate::token_info::TokenInfo;
 
 /// By what a token is known across listings.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -75,8 +76,8 @@ pub(crate) fn list(module: &Module, lease: &Lease<'_>) -> Result<Seen, Failure> 
     let context = lease.context();
     let mut slots = Vec::new();
     for slot in context.get_slots_with_token()? {
-        let token = match context.get_token_info(slot).map_err(Failure::from) {
-            Ok(token) => Ok(SeenToken::new(&token, context.get_slot_info(slot).ok().as_ref())),
+        let token = match TokenInfo::read(lease, slot) {
+            Ok(token) => Ok(SeenToken::new(token, context.get_slot_info(slot).ok().as_ref())),
             Err(failure) if failure.is_not_initialised() => return Err(failure),
             Err(failure) => Err(failure.to_string()),
         };
@@ -200,15 +201,12 @@ impl fmt::Display for SeenSlot {
 }
 
 impl SeenToken {
-    fn new(token: &TokenInfo, slot: Option<&SlotInfo>) -> Self {
+    fn new(token: TokenInfo, slot: Option<&SlotInfo>) -> Self {
         Self {
-            identity: TokenIdentity {
-                label: trimmed(token.label()).into(),
-                serial: trimmed(token.serial_number()).into(),
-            },
-            manufacturer: token.manufacturer_id().into(),
-            model: token.model().into(),
-            initialised: token.token_initialized(),
+            initialised: token.is_initialised(),
+            identity: TokenIdentity { label: token.label, serial: token.serial },
+            manufacturer: token.manufacturer,
+            model: token.model,
             slot_description: slot.map(|slot| slot.slot_description().into()).unwrap_or_default(),
             slot_manufacturer: slot.map(|slot| slot.manufacturer_id().into()).unwrap_or_default(),
         }

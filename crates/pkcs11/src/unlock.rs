@@ -1,7 +1,8 @@
 //! How a locked PIN is unlocked, by what the module and the token call themselves.
 
 use cryptoki::context::Info;
-use cryptoki::slot::TokenInfo;
+
+use crate::token_info::TokenInfo;
 
 /// What is found in the names, in lower case, and what to do then. The first that fits counts.
 const TOOLS: [(&str, &str); 6] = [
@@ -19,7 +20,7 @@ const ANY: &str = "`pkcs11-tool --module <library> --token-label <label> --login
 /// Completes "Unlock it: …".
 pub(crate) fn how(library: Option<&Info>, token: &TokenInfo) -> &'static str {
     let library = library.map(|info| format!("{} {}", info.library_description(), info.manufacturer_id()));
-    how_by_names(&format!("{} {} {}", library.unwrap_or_default(), token.manufacturer_id(), token.model()))
+    how_by_names(&format!("{} {} {}", library.unwrap_or_default(), token.manufacturer, token.model))
 }
 
 fn how_by_names(names: &str) -> &'static str {

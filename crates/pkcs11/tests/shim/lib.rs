@@ -4,6 +4,7 @@
 //!
 //! | Word | Effect |
 //! |---|---|
+//! | `clock` | the token has a clock that shows no date, as opencryptoki's |
 //! | `final-try`, `locked`, `to-be-changed` | that flag of the user PIN in CK_TOKEN_INFO |
 //! | `pad` | CKF_PROTECTED_AUTHENTICATION_PATH; a C_Login without a PIN is one with `pad=<PIN>` |
 //! | `no-login` | CKF_LOGIN_REQUIRED is not set |
@@ -43,7 +44,8 @@ use script::{
     Call, begin_alone, closes_session, generation, has, hides_tokens, next_generation, record, told, typed,
 };
 
-const FLAGS: [(&str, sys::CK_FLAGS); 4] = [
+const FLAGS: [(&str, sys::CK_FLAGS); 5] = [
+    ("clock", sys::CKF_CLOCK_ON_TOKEN),
     ("final-try", sys::CKF_USER_PIN_FINAL_TRY),
     ("locked", sys::CKF_USER_PIN_LOCKED),
     ("to-be-changed", sys::CKF_USER_PIN_TO_BE_CHANGED),
@@ -180,6 +182,9 @@ unsafe extern "C" fn token_info(slot: sys::CK_SLOT_ID, info: *mut sys::CK_TOKEN_
         unsafe {
             let flags = &raw mut (*info).flags;
             flags.write_unaligned((flags.read_unaligned() | set) & !cleared);
+            if has("clock") {
+                (&raw mut (*info).utcTime).write_unaligned(*b"        13:44:44");
+            }
         }
     }
     value

@@ -108,6 +108,17 @@ fn a_lockout_that_no_flag_announces_stops_the_pin_too() {
 }
 
 #[test]
+fn a_clock_that_shows_no_date_hides_no_token() {
+    isolated("hardware::a_clock_that_shows_no_date_hides_no_token", two_keys, |fixture| {
+        fixture.script(&["clock"]);
+        sign(&signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap());
+        fixture.script(&["clock", "locked"]);
+        let error = signer(fixture, &fixture.shim("gw"), "canary-other", "key").unwrap_err();
+        assert_eq!(error.code(), Code::Pkcs11PinMismatch);
+    });
+}
+
+#[test]
 fn a_token_without_login_is_not_logged_in_to() {
     isolated("hardware::a_token_without_login_is_not_logged_in_to", two_keys, |fixture| {
         fixture.script(&["no-login", "fail=C_Login:30"]);
