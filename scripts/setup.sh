@@ -10,6 +10,8 @@ package_of() {
   case "$1" in
     cc) echo build-essential ;;
     openssl) echo openssl ;;
+    libykcs11.so) echo ykcs11 ;;
+    libopencryptoki.so | pkcsslotd) echo opencryptoki ;;
     libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
     libtss2-tcti-swtpm.so.0) echo libtss2-tcti-swtpm0 ;;
     softhsm2-util) echo softhsm2 ;;
@@ -30,6 +32,8 @@ command -v cargo >/dev/null || fail 'The Rust toolchain is missing: install it w
 
 present() {
   case "$1" in
+    # A daemon. /usr/sbin is not in everybody's PATH.
+    pkcsslotd) [ -x /usr/sbin/pkcsslotd ] ;;
     *.so | *.so.0) compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib/*/pkcs11/$1" >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac

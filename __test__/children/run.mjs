@@ -12,12 +12,17 @@ const LIMIT_MS = 30_000;
 /** Milliseconds since 1970 with fractions: comparable between processes of one machine. */
 export const now = () => performance.timeOrigin + performance.now();
 
-/** Starts a child script with `input` as JSON in its first argument; `env` is added to this process's. */
-export function start(script, input = {}, { env = {}, execArgv = [], limitMs = LIMIT_MS } = {}) {
+/**
+ * Starts a child script with `input` as JSON in its first argument; `env` is added to this process's. `within`: a command
+ * that becomes the program that its arguments end with, as `env` or `nsenter` do.
+ */
+export function start(script, input = {}, { env = {}, execArgv = [], limitMs = LIMIT_MS, within = [] } = {}) {
   const path = fileURLToPath(new URL(script, import.meta.url));
+  const [execPath, ...before] = [...within, process.execPath];
   const child = fork(path, [JSON.stringify(input)], {
     env: { ...process.env, ...env },
-    execArgv,
+    execPath,
+    execArgv: [...before, ...execArgv],
     serialization: "advanced",
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
@@ -64,6 +69,7 @@ export function start(script, input = {}, { env = {}, execArgv = [], limitMs = L
 export class Sessions {
   #child;
   #calls = 0;
+  #ending = false;
 
   constructor(options) {
     this.#child = start("sessions.mjs", {}, options);
@@ -77,9 +83,10 @@ export class Sessions {
     return error === undefined ? { value } : { error };
   }
 
-  /** Ends it; how it ended. */
+  /** Ends it, if it was not ended before; how it ended. */
   end() {
-    this.#child.send({ op: "end" });
+    if (!this.#ending) this.#child.send({ op: "end" });
+    this.#ending = true;
     return this.#child.ended;
   }
 }
@@ -97,13 +104,13 @@ export function systemModule(file, packaged) {
 
 /** A spy between a child and `module`: the environment for the child, and the calls counted so far. */
 export function spyOn(module, output) {
+  const text = () => (existsSync(output) ? readFileSync(output, "latin1") : "");
   return {
     library: spyModule(),
     env: { PKCS11SPY: module, PKCS11SPY_OUTPUT: output },
-    count(name) {
-      const text = existsSync(output) ? readFileSync(output, "latin1") : "";
-      return [...text.matchAll(/^\d+: (C_\w+)/gm)].filter((call) => call[1] === name).length;
-    },
+    count: (name) => [...text().matchAll(/^\d+: (C_\w+)/gm)].filter((call) => call[1] === name).length,
+    /** The kinds of all logins: `CKU_USER`, `CKU_CONTEXT_SPECIFIC`. */
+    logins: () => [...text().matchAll(/^\d+: C_Login\n(?:.*\n)*?.*userType = (\w+)/gm)].map((call) => call[1]),
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { RefreshableSession } from "../../dist/index.mjs";
+import { callerIdentity } from "../support/sessions.mjs";
 
 const sessions = new Map();
 const callbacks = new Map();
@@ -56,6 +57,11 @@ const operations = {
   },
   async credentials({ name }) {
     return (await sessions.get(name).credentials()).accessKeyId;
+  },
+  /** Whom STS takes for the caller. */
+  async identity({ name, sts }) {
+    const { Arn } = await callerIdentity({ sts: { http: sts } }, { credentials: sessions.get(name).credentials });
+    return Arn;
   },
   async refresh({ name }) {
     await sessions.get(name).refresh({ force: true });
