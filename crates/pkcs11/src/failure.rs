@@ -50,6 +50,13 @@ impl Failure {
         Self::Verdict { error, remedy: Remedy::InitialiseAnew }
     }
 
+    /// Other code in this process has initialised the module since we did, or adopted it.
+    pub(crate) fn initialised_by_others(subject: &str) -> Self {
+        let message =
+            format!("PKCS#11 {subject}: other code in this process has initialised the module anew");
+        Self::Verdict { error: Error::new(Code::Pkcs11Call, message), remedy: Remedy::Initialise }
+    }
+
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
             Self::Call { remedy, .. } | Self::Verdict { remedy, .. } => *remedy,

@@ -33,6 +33,24 @@ pub(crate) fn find(
     Ok(session.find_objects(&template)?)
 }
 
+/// Whether the object is of `class` and fits the selector; `None` if the module does not say.
+pub(crate) fn fits(
+    session: &Session,
+    handle: ObjectHandle,
+    class: ObjectClass,
+    selector: &ObjectSelector,
+) -> Option<bool> {
+    let said = session.get_attributes(handle, &[AttributeType::Class]).ok()?.into_iter().next()?;
+    let Attribute::Class(said) = said else { return None };
+    let same = |wanted: Option<&[u8]>, attribute| {
+        wanted.is_none_or(|wanted| read(session, handle, attribute).is_none_or(|said| said == wanted))
+    };
+    let label = selector.label.as_ref().map(String::as_bytes);
+    Some(
+        said == class && same(label, AttributeType::Label) && same(selector.id.as_deref(), AttributeType::Id),
+    )
+}
+
 /// The names of an object, as far as it has any.
 pub(crate) fn describe(session: &Session, handle: ObjectHandle) -> SeenObject {
     let label = read(session, handle, AttributeType::Label);

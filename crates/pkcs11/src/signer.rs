@@ -108,28 +108,46 @@ impl Pkcs11Signer {
         message: &[u8],
         blame: impl FnOnce(&str) -> Error,
     ) -> Result<Vec<u8>> {
+        match self.attempt(scheme, message)? {
+            Ok(signature) => Ok(signature),
+            Err(what) if self.key_stands()? => Err(blame(&what)),
+            Err(_) => self.attempt(scheme, message)?.map_err(|what| blame(&what)),
+        }
+    }
+
+    /// A signature, or what is wrong with it.
+    fn attempt(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Result<Vec<u8>, String>> {
         let selector = Arc::clone(&self.key);
         let digest = scheme.hash().digest(message);
         let owned = message.to_vec();
-        let raw = self.access.run("a signature", move |access| {
-            let key = access.private_key(&selector)?;
-            access.sign(key, scheme, &owned, &digest)
-        })?;
+        let raw =
+            self.access.run("a signature", move |access| access.sign(&selector, scheme, &owned, &digest))?;
         let length = raw.len();
         let signature = match self.expected.kind().ecdsa_scalar_len() {
             Some(scalar_len) => der::ecdsa_signature(&raw, scalar_len),
             None => Some(raw),
         };
-        let Some(signature) = signature else {
-            return Err(blame(&format!("made a signature of {length} bytes, which is not of such a key")));
-        };
         // A tenth of a millisecond, against a token that was swapped or a key that was replaced under a running
         // process, which otherwise shows as a server's "bad certificate"; and against a glitched RSA computation,
         // whose output would give the key away.
-        if !self.expected.verifies(scheme, message, &signature) {
-            return Err(blame("made a signature that does not verify"));
-        }
-        Ok(signature)
+        Ok(match signature {
+            None => Err(format!("made a signature of {length} bytes, which is not of such a key")),
+            Some(signature) if !self.expected.verifies(scheme, message, &signature) => {
+                Err("made a signature that does not verify".into())
+            }
+            Some(signature) => Ok(signature),
+        })
+    }
+
+    /// Whether what signed was the key that was found, and not an object that got its number later: then it is to be
+    /// found again.
+    fn key_stands(&self) -> Result<bool> {
+        let selector = Arc::clone(&self.key);
+        self.access.run("finding the key", move |access| {
+            access.doubt_key(&selector)?;
+            // After the remedy nothing is known.
+            Ok(access.knows_key(&selector))
+        })
     }
 
     fn blame_test(&self, scheme: SignatureScheme, what: &str, shown: Option<&PublicKey>) -> Error {

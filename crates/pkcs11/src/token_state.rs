@@ -228,6 +228,39 @@ impl Access<'_> {
     /// One signature in the token's own form: r‖s or the RSA integer.
     pub(crate) fn sign(
         &mut self,
+        selector: &ObjectSelector,
+        scheme: SignatureScheme,
+        message: &[u8],
+        digest: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let key_is_known = self.knows_key(selector);
+        let key = self.private_key(selector)?;
+        let made = self.sign_with(key, scheme, message, digest);
+        if made.is_err() && key_is_known {
+            self.doubt_key(selector)?;
+        }
+        made
+    }
+
+    /// Whether the key was found before.
+    pub(crate) fn knows_key(&self, selector: &ObjectSelector) -> bool {
+        self.session.keys.contains_key(selector)
+    }
+
+    /// Fails, with a remedy, if the number of a key that was found before is another object's by now. Then other code
+    /// in this process has finalised and initialised the module, and the number of our session is as void as the
+    /// key's, even if it seems to work: it is somebody else's.
+    pub(crate) fn doubt_key(&self, selector: &ObjectSelector) -> Result<(), Failure> {
+        let Some(key) = self.session.keys.get(selector) else { return Ok(()) };
+        let session = &self.session.handle;
+        match objects::fits(session, key.handle, ObjectClass::PRIVATE_KEY, selector) {
+            Some(false) => Err(Failure::initialised_by_others(self.subject)),
+            _ => Ok(()),
+        }
+    }
+
+    fn sign_with(
+        &mut self,
         key: Key,
         scheme: SignatureScheme,
         message: &[u8],

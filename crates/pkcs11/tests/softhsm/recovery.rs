@@ -4,12 +4,13 @@ use std::thread;
 use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use refresh_session_core::{Code, Signer as _};
 use refresh_session_pkcs11::{Pkcs11Signer, close_all, reopen};
 
-use crate::support::{Fixture, P256, PIN, isolated, signer, softhsm};
+use crate::support::{Fixture, P256, PIN, RSA, isolated, signer, softhsm};
 
 fn one_key(fixture: &Fixture) {
     fixture.token("gw");
@@ -103,6 +104,42 @@ fn a_stranger_that_finalises_the_module_costs_a_new_initialisation() {
             sign(&signer);
         },
     );
+}
+
+#[test]
+fn a_stranger_whose_objects_have_our_numbers_is_left_alone() {
+    let prepare = |fixture: &Fixture| {
+        one_key(fixture);
+        fixture.key("gw", "another", "02", P256);
+        fixture.key("gw", "rsa", "03", RSA);
+    };
+    let name = "recovery::a_stranger_whose_objects_have_our_numbers_is_left_alone";
+    isolated(name, prepare, |fixture| {
+        let ours = signer(fixture, &fixture.config("gw"), PIN, "key").unwrap();
+        let public = (ObjectClass::PUBLIC_KEY, "key");
+        for (class, label) in
+            [(ObjectClass::PRIVATE_KEY, "another"), (ObjectClass::PRIVATE_KEY, "rsa"), public]
+        {
+            sign(&ours);
+            let module = stranger();
+            module.clone().finalize().unwrap();
+            module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+            let session = stranger_session(&module);
+            session.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+            // SoftHSM counts from one again: the session gets the number of ours, the object that of our key.
+            let template = [Attribute::Class(class), Attribute::Label(label.into())];
+            let objects = session.find_objects(&template).unwrap();
+            assert_eq!(objects.len(), 1, "{label}");
+
+            sign(&ours);
+            // Neither finalised nor closed.
+            let said = session.get_attributes(objects[0], &[AttributeType::Label]).unwrap();
+            assert_eq!(said, [Attribute::Label(label.into())]);
+            close_all();
+            reopen();
+            assert!(session.get_session_info().is_ok());
+        }
+    });
 }
 
 #[test]
