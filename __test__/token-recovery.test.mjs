@@ -1,9 +1,11 @@
-// A token in another process (p11-kit), which ends, stops and comes back under a running session.
+// A token in another process (p11-kit), which ends, stops and comes back under a running session; and one that is
+// pulled and put back. A TPM: `tpm.test.mjs`.
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { now, Sessions, systemModule } from "./children/run.mjs";
+import { shimOf } from "./support/shim.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { p11KitServer } from "./support/tokens/p11-kit.mjs";
 
@@ -55,6 +57,34 @@ test.serial("a process whose token is stopped ends all the same", async (t) => {
   t.is(code, 0);
   t.true(at - started < 2500, `${at - started} ms`);
 });
+
+test.serial(
+  "the token is pulled and put back: errors that name it, then signatures, whichever slot it is in",
+  async (t) => {
+    const shim = shimOf(tb);
+    const child = new Sessions({ env: shim.env });
+    const refresh = () => child.call("refresh", { name: "a" });
+    // Every fetch is a handshake, and so a signature.
+    await tb.fault("http10");
+    await child.call("open", { name: "a", options: tb.hsm("ec256", {}, { library: shim.library }) });
+    t.regex((await child.call("credentials", { name: "a" })).value, /^ASIA/);
+    for (const gone of ["32", "e0", "b3"]) {
+      // CKR_DEVICE_REMOVED, CKR_TOKEN_NOT_PRESENT, CKR_SESSION_HANDLE_INVALID: what modules say then.
+      shim.script("hide", `fail=C_SignInit:${gone}`);
+      for (let n = 0; n < 2; n++) {
+        const { error } = await refresh();
+        t.like(error, { name: "Pkcs11Error", code: "ERR_PKCS11_TOKEN_NOT_FOUND", retryable: true });
+        t.regex(error.message, /`gw`|"gw"/);
+      }
+      shim.script();
+      t.is((await refresh()).error, undefined, gone);
+    }
+    // Initialised anew the first time, in case the list of tokens was an old one, and then the slots had other numbers.
+    t.is(shim.count("C_Finalize"), 1);
+    t.is(shim.count("stale C_CloseSession"), 0);
+    t.is((await child.end()).code, 0);
+  },
+);
 
 /** A session that has fetched once with a key behind `p11-kit server`. */
 async function openRemote(t, pkcs11 = {}) {

@@ -75,6 +75,10 @@ export class Sessions {
     this.#child = start("sessions.mjs", {}, options);
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** Carries out one operation; what it throws comes back as `{ error }`. */
   async call(op, fields = {}) {
     const id = ++this.#calls;
@@ -83,10 +87,16 @@ export class Sessions {
     return error === undefined ? { value } : { error };
   }
 
-  /** Ends it, if it was not ended before; how it ended. */
-  end() {
-    if (!this.#ending) this.#child.send({ op: "end" });
+  /** Lets it end by itself, or has it carry out what ends it, if it was not ended before; how it ended. */
+  end(op = "end", fields = {}) {
+    if (!this.#ending) this.#child.send({ op, ...fields });
     this.#ending = true;
+    return this.#child.ended;
+  }
+
+  /** Ends it from outside; how it ended. */
+  kill(signal) {
+    process.kill(this.#child.pid, signal);
     return this.#child.ended;
   }
 }

@@ -1,11 +1,13 @@
 // Sessions under remote control, each process with a clean slate: PKCS#11 logins and refused PINs are the process's.
 //
 // The parent sends `{ id, op, … }` and gets `{ type: "reply-ID", value | error }`. With `thread`, the operation is
-// carried out in the worker of that name, which the first one starts.
+// carried out in the worker of that name, which the first one starts; `{ op: "terminate", thread }` ends that.
 
+import { createRequire } from "node:module";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { RefreshableSession } from "../../dist/index.mjs";
 import { callerIdentity } from "../support/sessions.mjs";
+import { census, longestDelay, watchLoop } from "./measures.mjs";
 
 const sessions = new Map();
 const callbacks = new Map();
@@ -39,7 +41,9 @@ const pins = {
 const thrown = new Error("thrown by the callback");
 
 const operations = {
-  open({ name, options, pin }) {
+  /** `copy`: the module of another copy of the package (`support/addon-copy.mjs`). */
+  async open({ name, options, pin, copy }) {
+    const Session = copy === undefined ? RefreshableSession : (await import(copy)).RefreshableSession;
     const opened = structuredClone(options);
     warnings.set(name, []);
     opened.onWarning = (warning) => warnings.get(name).push(warning.code);
@@ -51,7 +55,7 @@ const operations = {
         return ask();
       };
     }
-    sessions.set(name, new RefreshableSession(opened));
+    sessions.set(name, new Session(opened));
     // The caller may wipe what it has handed over.
     if (opened.pkcs11?.userPin instanceof Uint8Array) opened.pkcs11.userPin.fill(0);
   },
@@ -66,8 +70,41 @@ const operations = {
   async refresh({ name }) {
     await sessions.get(name).refresh({ force: true });
   },
+  /** So many fetches, one after the other. */
+  async refreshes({ name, times }) {
+    for (let n = 0; n < times; n++) await sessions.get(name).refresh({ force: true });
+  },
+  /** A fetch that fails: with what, and after how many milliseconds. */
+  async failure({ name }) {
+    const started = performance.now();
+    const code = await sessions
+      .get(name)
+      .refresh({ force: true })
+      .then(
+        () => undefined,
+        (error) => error.code,
+      );
+    return { code, took: performance.now() - started };
+  },
   async close({ name }) {
     await sessions.get(name).close();
+  },
+  /** A call of the other user's: see `support/other-user.c`. A buffer may be filled by it. */
+  pkcs11({ addon, library, name, args }) {
+    const given = args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg));
+    return { rv: createRequire(import.meta.url)(addon).call(library, name, ...given), args: given };
+  },
+  census,
+  watchLoop,
+  longestDelay,
+  exit({ code }) {
+    process.exit(code);
+  },
+  throw() {
+    // Not to be caught here.
+    setImmediate(() => {
+      throw new Error("the program's own mistake");
+    });
   },
   asked: ({ name }) => callbacks.get(name),
   warnings: ({ name }) => warnings.get(name),
@@ -88,6 +125,12 @@ if (isMainThread) {
     if (request.op === "end") {
       for (const worker of threads.values()) worker.postMessage({ op: "end" });
       process.disconnect();
+    } else if (request.op === "terminate") {
+      threads
+        .get(thread)
+        .terminate()
+        .then((value) => process.send({ type: `reply-${request.id}`, value }));
+      threads.delete(thread);
     } else if (thread === undefined) {
       carryOut(request).then((outcome) => process.send({ type: `reply-${request.id}`, ...outcome }));
     } else {
