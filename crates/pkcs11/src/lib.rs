@@ -53,6 +53,7 @@
 //! |---|---|
 //! | `config`, `uri` | what the caller fixes; RFC 7512 |
 //! | `trust`, `elf` | whether a module may be loaded: who could have put it there, for what it was built |
+//! | `companions` | what a module is known to load itself |
 //! | `library`, `module`, `registry` | loading; initialisation as a state with generations; one of each per process |
 //! | `gate`, `pace`, `budget` | calls and initialising exclude each other; how often anew; how much time is left |
 //! | `recovery` | the ladder: what is tried after a failure, and in which order |
@@ -78,6 +79,8 @@
 mod access;
 mod budget;
 mod certificates;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod companions;
 mod config;
 mod der;
 #[cfg(target_os = "linux")]

@@ -7,6 +7,8 @@ use cryptoki::context::Pkcs11;
 use cryptoki_sys as sys;
 use refresh_session_core::{Code, Error, Result};
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use crate::companions;
 #[cfg(target_os = "linux")]
 use crate::elf::likely_misfit;
 use crate::failure::{Failure, Place};
@@ -64,6 +66,11 @@ pub(crate) fn canonical(path: &Path) -> Result<PathBuf> {
 pub(crate) fn load(path: &Path) -> Result<Library> {
     let file = fs::read(path).unwrap_or_default();
     refuse_misfit(path, &file)?;
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for companion in companions::of(path) {
+        // One that cannot be loaded is a matter between it and the module.
+        let _ = preload(&companion);
+    }
     preload(path).map_err(|error| match likely_misfit(&file) {
         Some(what) => misfit(path, what),
         None => refused(path, &format!("cannot be loaded: {}", loader_text(&error))),
