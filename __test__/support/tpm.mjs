@@ -5,7 +5,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { systemModule } from "../children/run.mjs";
 import { until } from "./waiting.mjs";
@@ -143,6 +143,10 @@ class Tpm {
   /** The testbed forgets it with everything else. */
   async register() {
     const pem = readFileSync(join(this.#dir, "cert.pem"), "utf8");
-    await this.#bed.control("PUT", "/certificates/tpm", { pem, status: "active", things: [this.#bed.thing] });
+    await this.#bed.control("PUT", `/certificates/${basename(this.#dir)}`, {
+      pem,
+      status: "active",
+      things: [this.#bed.thing],
+    });
   }
 }
