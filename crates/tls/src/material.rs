@@ -4,14 +4,18 @@
 //! DER. Files are read when the session is made, so that a wrong path is an error then and there.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use refresh_session_core::{Code, Error, Result, Secret, shown};
+use zeroize::Zeroizing;
 
 /// Largest file read: a chain with a few intermediates is under 20 KiB, a full CA bundle about 250 KiB.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// For files that seem to be empty, as in `/proc`.
+const MIN_ROOM: usize = 64 * 1024;
 
 const PEM_BOUNDARY: &str = "-----BEGIN ";
 
@@ -122,22 +126,41 @@ fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
              must be PEM, with its `-----BEGIN` line.",
         )
     };
-    // Before it is opened: a FIFO or device could block the caller's thread for ever.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
-        return Err(Error::new(
+    let refuse = || {
+        Error::new(
             Code::FileUnreadable,
             format!(
                 "option `{param}`: {} is not a regular file of at most {MAX_FILE_BYTES} bytes",
                 shown::path(path)
             ),
         )
-        .with_param(param));
+        .with_param(param)
+    };
+    let fits = |metadata: &Metadata| metadata.is_file() && metadata.len() <= MAX_FILE_BYTES;
+    // Before it is opened: a FIFO or device could block the caller's thread for ever.
+    if !fits(&std::fs::metadata(path).map_err(unreadable)?) {
+        return Err(refuse());
     }
-    let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(unreadable)?;
-    Ok(Secret::new(content))
+    let mut file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !fits(&metadata) {
+        return Err(refuse());
+    }
+    // Room for all at once: a vector that grows would leave a copy of a key behind that nobody overwrites. Not every
+    // file system knows how long its files are.
+    let room = usize::try_from(metadata.len()).unwrap_or(0).max(MIN_ROOM);
+    let mut content = Zeroizing::new(vec![0; room]);
+    let mut filled = 0;
+    while filled < content.len() {
+        match file.read(&mut content[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    content.truncate(filled);
+    Ok(Secret::new(std::mem::take(&mut *content)))
 }
 
 #[cfg(test)]
@@ -160,6 +183,22 @@ mod tests {
             assert_eq!((error.code(), error.param()), (Code::FileUnreadable, Some("certificate")));
             assert!(error.message().contains(path), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_does_not_tell_its_length_is_read() {
+        let content = Material::from_text("/proc/self/status".into()).read("ca").unwrap();
+        assert!(content.expose().starts_with(b"Name:"));
+    }
+
+    #[test]
+    fn a_long_file_is_read_whole() {
+        let path = std::env::temp_dir().join(format!("refresh-session-long-{}", std::process::id()));
+        let content: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+        std::fs::write(&path, &content).unwrap();
+        let read = Material::Path(path.clone()).read("ca");
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(read.unwrap().expose(), content);
     }
 
     #[test]

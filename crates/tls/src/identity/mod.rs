@@ -15,7 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 
 use crate::material::{Material, is_pem};
-use crate::provider::provider;
+use crate::provider::signing_key;
 use signing_key::TokenKey;
 
 /// A certificate chain with its private key, ready for TLS.
@@ -34,10 +34,7 @@ impl ClientIdentity {
         let leaf = usable_leaf(chain)?;
         let der = private_key::parse(&key.read("privateKey")?, passphrase)?;
         let unsupported = private_key::unsupported_kind(&der);
-        let signing_key = provider()
-            .key_provider
-            .load_private_key(der)
-            .map_err(|error| unusable(key, unsupported, &error))?;
+        let signing_key = signing_key(&der).map_err(|error| unusable(key, unsupported, &error))?;
         let certified_key = CertifiedKey::new(wire_chain(chain), signing_key);
         certified_key.keys_match().map_err(|_| mismatch(&leaf, certified_key.key.public_key().as_deref()))?;
         Ok(Self { certified_key: Arc::new(certified_key), leaf })

@@ -8,6 +8,7 @@ use refresh_session_core::crypto::public_key::{EC_PUBLIC_KEY, P256, P384, RSA_EN
 use refresh_session_core::{Code, Error, Result, Secret};
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
 
 use crate::material::is_pem;
 
@@ -17,7 +18,10 @@ const MAX_ITERATIONS: u32 = 10_000_000;
 const CONVERT: &str = "Convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`.";
 
 /// Reads the first private key of `content`, decrypting it if need be.
-pub(super) fn parse(content: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>> {
+pub(super) fn parse(
+    content: &Secret,
+    passphrase: Option<&Secret>,
+) -> Result<Zeroizing<PrivateKeyDer<'static>>> {
     if is_pem(content.expose()) { from_pem(content, passphrase) } else { from_der(content, passphrase) }
 }
 
@@ -41,7 +45,7 @@ pub(super) fn unsupported_kind(key: &PrivateKeyDer<'_>) -> Option<&'static str> 
     }
 }
 
-fn from_pem(content: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>> {
+fn from_pem(content: &Secret, passphrase: Option<&Secret>) -> Result<Zeroizing<PrivateKeyDer<'static>>> {
     let text = content.expose();
     if contains(text, b"Proc-Type: 4,ENCRYPTED") {
         return Err(
@@ -56,19 +60,20 @@ fn from_pem(content: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyD
             "It must hold a `PRIVATE KEY`, `EC PRIVATE KEY`, `RSA PRIVATE KEY` or `ENCRYPTED PRIVATE KEY` block.",
         )
     })?;
+    let key = Zeroizing::new(key);
     refuse_idle_passphrase(passphrase)?;
     Ok(key)
 }
 
-fn from_der(content: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>> {
+fn from_der(content: &Secret, passphrase: Option<&Secret>) -> Result<Zeroizing<PrivateKeyDer<'static>>> {
     let der = content.expose();
     if EncryptedPrivateKeyInfoRef::from_der(der).is_ok() {
         return decrypt(content, passphrase);
     }
-    let key = PrivateKeyDer::try_from(der.to_vec())
+    let key = PrivateKeyDer::try_from(der)
         .map_err(|_| bad("the bytes are neither PEM nor a PKCS#8, SEC1 or PKCS#1 key in DER"))?;
     refuse_idle_passphrase(passphrase)?;
-    Ok(key)
+    Ok(Zeroizing::new(key.clone_key()))
 }
 
 /// The content of the first `ENCRYPTED PRIVATE KEY` block. The PEM reader of rustls has no kind for it, so its label
@@ -79,14 +84,14 @@ fn encrypted_block(text: &[u8]) -> Result<Option<Secret>> {
     let Ok(block) = std::str::from_utf8(&text[start..]) else {
         return Err(bad("the encrypted key is not valid PEM"));
     };
-    let renamed = zeroize::Zeroizing::new(block.replace("ENCRYPTED PRIVATE KEY", "PRIVATE KEY"));
+    let renamed = Zeroizing::new(block.replace("ENCRYPTED PRIVATE KEY", "PRIVATE KEY"));
     match <(SectionKind, Vec<u8>)>::from_pem_slice(renamed.as_bytes()) {
         Ok((SectionKind::PrivateKey, der)) => Ok(Some(Secret::new(der))),
         _ => Err(bad("the encrypted key is not valid PEM")),
     }
 }
 
-fn decrypt(encrypted: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>> {
+fn decrypt(encrypted: &Secret, passphrase: Option<&Secret>) -> Result<Zeroizing<PrivateKeyDer<'static>>> {
     let Some(passphrase) = passphrase else {
         return Err(Error::new(
             Code::Passphrase,
@@ -115,7 +120,7 @@ fn decrypt(encrypted: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKey
         .with_param("privateKeyPassphrase")
         .with_hint("Check it with `openssl pkey -in KEY -noout`.")
     })?;
-    Ok(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(document.as_bytes().to_vec())))
+    Ok(Zeroizing::new(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(document.as_bytes().to_vec()))))
 }
 
 /// A passphrase for a key that is not encrypted means that somebody believes it is.
