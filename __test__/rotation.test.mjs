@@ -2,10 +2,12 @@
 //
 // Serial: what is registered and logged is common to all.
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
+import { contentOf, issue, issueFor, read, rotating } from "./support/rotation.mjs";
 import { awaited, sessionFor } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { listening, until } from "./support/waiting.mjs";
@@ -14,47 +16,18 @@ const bed = await startTestbed({ tokens: true });
 test.after.always(() => bed.stop());
 test.beforeEach(() => bed.reset());
 
-const read = (path) => readFileSync(path, "utf8");
-const contentOf = ({ certificate, privateKey }) => ({ certificate: read(certificate), privateKey: read(privateKey) });
-const { ec256, ec384, rsa2048 } = Object.fromEntries(
-  ["ec256", "ec384", "rsa2048"].map((name) => [name, contentOf(bed.pki.devices[name])]),
+const { ec256, rsa2048 } = Object.fromEntries(
+  ["ec256", "rsa2048"].map((name) => [name, contentOf(bed.pki.devices[name])]),
 );
 const force = { force: true };
-
-/** Files of their own with this content, and a session on them. */
-function rotating(t, content, options = {}) {
-  const dir = mkdtempSync(join(bed.dir, "rotation-"));
-  const files = { certificate: join(dir, "cert.pem"), privateKey: join(dir, "key.pem") };
-  const write = (now) => {
-    for (const [name, text] of Object.entries(now)) writeFileSync(files[name], text);
-  };
-  write(content);
-  const session = sessionFor(t, bed.pem("ec256", { ...files, onWarning: () => {}, ...options }));
-  return { dir, files, write, session, heard: listening(session) };
-}
 
 /** The device that the testbed saw last. */
 async function lastDevice() {
   return (await bed.log("connection")).at(-1).clientCertificate;
 }
 
-/** Signs a certificate of this key, and registers it. */
-async function issue(dir, name, key, days, registered = {}) {
-  const [csr, out] = [join(dir, `${name}.csr`), join(dir, `${name}.pem`)];
-  const run = (...args) => execFileSync("openssl", args, { stdio: "ignore" });
-  run("req", "-new", "-key", key, "-subj", `/CN=${name}`, "-out", csr);
-  const ca = ["-CA", bed.pki.deviceCa, "-CAkey", bed.pki.deviceCaKey, "-CAcreateserial"];
-  // Without extensions it would be of X.509 version 1.
-  const extensions = join(dir, "extensions.cnf");
-  writeFileSync(extensions, "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n");
-  run("x509", "-req", "-in", csr, ...ca, "-extfile", extensions, "-days", String(days), "-out", out);
-  const pem = read(out);
-  await bed.control("PUT", `/certificates/${name}`, { pem, status: "active", things: [bed.thing], ...registered });
-  return pem;
-}
-
 test.serial("a new pair is used from the next fetch on, over a new connection", async (t) => {
-  const { session, write, heard } = rotating(t, ec256);
+  const { session, write, heard } = rotating(t, bed, ec256);
   await session.credentials();
   write(rsa2048);
   await session.refresh(force);
@@ -69,38 +42,8 @@ test.serial("a new pair is used from the next fetch on, over a new connection", 
   t.deepEqual(heard.warning, []);
 });
 
-test.serial("100 rotations at every moment of the write fail no fetch", async (t) => {
-  const { session, files, heard } = rotating(t, ec256);
-  await session.credentials();
-  const devices = [rsa2048, ec384, ec256];
-  for (let turn = 0; turn < 100; turn++) {
-    const next = devices[turn % devices.length];
-    // The order in which the files are written varies too.
-    const names = turn % 4 < 2 ? ["privateKey", "certificate"] : ["certificate", "privateKey"];
-    for (const name of names) {
-      if (turn % 2 === 0) {
-        writeFileSync(`${files[name]}.new`, next[name]);
-        renameSync(`${files[name]}.new`, files[name]);
-      } else {
-        const end = 1 + Math.floor(Math.random() * (next[name].length - 2));
-        writeFileSync(files[name], next[name].slice(0, end));
-        await session.refresh(force);
-        // While a fetch is under way, not only between two.
-        const refreshed = session.refresh(force);
-        writeFileSync(files[name], next[name]);
-        await refreshed;
-      }
-      await session.refresh(force);
-    }
-    t.is(await lastDevice(), ["rsa2048", "ec384", "ec256"][turn % 3], `turn ${turn}`);
-  }
-  t.deepEqual(heard.refreshError, []);
-  t.is(session.status().failures, 0);
-  t.true(heard.warning.every(({ code }) => code === "WARN_CERTIFICATE_NOT_RELOADED"));
-});
-
 test.serial("a revoked certificate heals within one fetch", async (t) => {
-  const { session, write, heard } = rotating(t, ec256);
+  const { session, write, heard } = rotating(t, bed, ec256);
   await session.credentials();
   await bed.control("PUT", "/certificates/ec256", { status: "revoked" });
   write(rsa2048);
@@ -108,23 +51,90 @@ test.serial("a revoked certificate heals within one fetch", async (t) => {
   t.deepEqual([session.status().failures, heard.refreshError], [0, []]);
 });
 
-test.serial("a certificate that is revoked and replaced during a fetch heals within that", async (t) => {
-  const { session, write, heard } = rotating(t, ec256);
+/** Sessions whose certificate is refused in a fetch under way, and what then takes its place. */
+const refusedInFlight = {
+  "a pair": (t, options) => {
+    const { session, write, heard } = rotating(t, bed, ec256, options);
+    return { session, heard, refused: "ec256", replace: () => write(rsa2048), next: "rsa2048" };
+  },
+  "a token's certificate": async (t, options) => {
+    const own = bed.tokens.tokens.gw.keys.ec256.certificate;
+    const dir = mkdtempSync(join(bed.dir, "refused-"));
+    const certificate = join(dir, "cert.pem");
+    writeFileSync(certificate, read(own));
+    const renewed = await issueFor(bed, dir, "hsm-renewed", own);
+    const session = sessionFor(t, bed.hsm("ec256", { certificate, onWarning: () => {}, ...options }));
+    const replace = () => writeFileSync(certificate, renewed);
+    return { session, heard: listening(session), refused: "hsm-ec256", replace, next: "hsm-renewed" };
+  },
+};
+
+for (const version of ["1.2", "1.3"]) {
+  for (const [what, open] of Object.entries(refusedInFlight)) {
+    test.serial(
+      `${what}: refused in the handshake and replaced meanwhile, heals in one fetch, TLS ${version}`,
+      async (t) => {
+        await bed.configure({ versions: [version], refuse: "tls" });
+        const { session, heard, refused, replace, next } = await open(t, { endpoint: bed.link.endpoint });
+        await session.credentials();
+        await bed.control("PUT", `/certificates/${refused}`, { status: "revoked" });
+        await bed.control("POST", "/connections/drop");
+        // The files have been looked at when the connection comes, and the handshake takes its time.
+        await bed.badLink("latency", { ms: 100 }, 1);
+        const refreshed = session.refresh(force);
+        await awaited(bed, "link", 2);
+        t.is((await bed.log("handshake-failed")).length, 0);
+        replace();
+        await refreshed.catch((error) => t.fail(`${error.code} ${error.message}`));
+        t.like(session.status(), { fetches: 2, failures: 0 });
+        t.deepEqual(heard.refreshError, []);
+        t.is((await bed.log("handshake-failed")).length, 1);
+        const { clientCertificate, handshake, tlsVersion } = (await bed.log("connection")).at(-1);
+        t.deepEqual([clientCertificate, handshake, tlsVersion], [next, "full", version]);
+      },
+    );
+  }
+}
+
+test.serial("a certificate refused by a 403, and replaced meanwhile, heals in one fetch", async (t) => {
+  await bed.configure({ refuse: "http" });
+  const { session, write } = rotating(t, bed, ec256, { endpoint: bed.link.endpoint });
   await session.credentials();
-  // The refusal is still coming in when the new files are written.
-  await bed.fault("slow-body", { ms: 20 }, 1);
   await bed.control("PUT", "/certificates/ec256", { status: "revoked" });
-  const before = (await bed.log("request")).length;
+  await bed.control("POST", "/connections/drop");
+  await bed.badLink("latency", { ms: 100 }, 1);
   const refreshed = session.refresh(force);
-  await Promise.race([awaited(bed, "request", before + 1), awaited(bed, "connection", 2)]);
+  await awaited(bed, "link", 2);
   write(rsa2048);
   await refreshed.catch((error) => t.fail(`${error.code} ${error.message}`));
-  t.is(session.status().failures, 0);
-  t.deepEqual(heard.refreshError, []);
+  t.deepEqual(
+    (await bed.log("request")).map(({ status }) => status),
+    [200, 403, 200],
+  );
+});
+
+test.serial("a disk that hangs takes no certificate away", async (t) => {
+  const { session, files } = rotating(t, bed, ec256);
+  await session.credentials();
+  // Who opens a file under a lease waits until its holder gives it back.
+  const script = `$SIG{IO} = "IGNORE"; open(F, "+<", $ARGV[0]) or die; my $write = 1;
+    fcntl(F, 1024, $write) // die "no lease: $!"; $| = 1; print "held"; <STDIN>;`;
+  const holder = spawn("perl", ["-e", script, files.privateKey], { stdio: ["pipe", "pipe", "inherit"] });
+  t.teardown(() => holder.kill("SIGKILL"));
+  await once(holder.stdout, "data");
+  const took = [];
+  for (let fetch = 0; fetch < 2; fetch++) {
+    const begun = performance.now();
+    await session.refresh(force);
+    took.push(performance.now() - begun);
+  }
+  t.true(took[0] >= 900 && took[0] < 3000, `the first one waits for a second: ${took}`);
+  t.true(took[1] < 900, `the next one not at all: ${took}`);
+  t.is(await lastDevice(), "ec256");
 });
 
 test.serial("a refused certificate with nothing new on the disk is refused", async (t) => {
-  const { session } = rotating(t, ec256);
+  const { session } = rotating(t, bed, ec256);
   await session.credentials();
   await bed.control("PUT", "/certificates/ec256", { status: "revoked" });
   await bed.control("POST", "/connections/drop");
@@ -134,7 +144,7 @@ test.serial("a refused certificate with nothing new on the disk is refused", asy
 });
 
 test.serial("half a pair keeps the old one, and is told once", async (t) => {
-  const { session, files, heard } = rotating(t, ec256);
+  const { session, files, heard } = rotating(t, bed, ec256);
   await session.credentials();
   writeFileSync(files.privateKey, rsa2048.privateKey);
   for (let turn = 0; turn < 3; turn++) await session.refresh(force);
@@ -151,11 +161,11 @@ test.serial("half a pair keeps the old one, and is told once", async (t) => {
 });
 
 test.serial("status and warning follow the certificate in use", async (t) => {
-  const { session, files, dir, heard } = rotating(t, ec256, { certificateWarningDays: 6 });
+  const { session, files, dir, heard } = rotating(t, bed, ec256, { certificateWarningDays: 6 });
   const expiry = () => session.status().certificateExpiry.getTime();
   const first = expiry();
   await session.credentials();
-  const pem = await issue(dir, "short", files.privateKey, 5);
+  const pem = await issue(bed, dir, "short", files.privateKey, 5);
   const warned = heard.warning.length;
   writeFileSync(files.certificate, pem);
   await session.refresh(force);
@@ -170,12 +180,12 @@ test.serial("status and warning follow the certificate in use", async (t) => {
 
 test.serial("an expired certificate is told although the fetch fails; 0 turns that off", async (t) => {
   const dir = mkdtempSync(join(bed.dir, "over-"));
-  const certificate = await issue(dir, "over", bed.pki.devices.ec256.privateKey, 0);
+  const certificate = await issue(bed, dir, "over", bed.pki.devices.ec256.privateKey, 0);
   for (const [certificateWarningDays, expected] of [
     [undefined, 1],
     [0, 0],
   ]) {
-    const { session, heard } = rotating(t, { ...ec256, certificate }, { certificateWarningDays });
+    const { session, heard } = rotating(t, bed, { ...ec256, certificate }, { certificateWarningDays });
     // It ends in the second that it was made in; the testbed counts whole ones.
     await until(() => Date.now() > session.status().certificateExpiry.getTime() + 1000);
     await t.throwsAsync(session.credentials(), { code: "ERR_CERTIFICATE_REFUSED" });
@@ -187,7 +197,7 @@ test.serial("an expired certificate is told although the fetch fails; 0 turns th
 test.serial("a CA bundle that is replaced is believed from the next fetch on", async (t) => {
   const ca = join(mkdtempSync(join(bed.dir, "ca-")), "ca.pem");
   writeFileSync(ca, read(bed.pki.deviceCa));
-  const { session } = rotating(t, ec256, { ca });
+  const { session } = rotating(t, bed, ec256, { ca });
   await t.throwsAsync(session.credentials(), { code: "ERR_SERVER_CERTIFICATE" });
   writeFileSync(ca, read(bed.pki.serverCa));
   await t.notThrowsAsync(session.refresh(force));
@@ -213,4 +223,45 @@ test.serial("with a token, a certificate of its key is taken and another one ref
   await session.refresh(force);
   t.is((await bed.log("connection")).length, before + 1);
   t.is(heard.warning.length, 1);
+});
+
+test.serial("a key that is replaced in the token, with its certificate, heals in one fetch", async (t) => {
+  const { module: library, tokens } = bed.tokens;
+  const { label, pin } = tokens.gw;
+  const dir = mkdtempSync(join(bed.dir, "rekeyed-"));
+  const certificate = join(dir, "cert.pem");
+  const key = ["--id", "77", "--label", "rekeyed"];
+  const tool = (...args) =>
+    execFileSync(
+      "pkcs11-tool",
+      ["--module", library, "--token-label", label, "--login", "--pin", pin, ...args, ...key],
+      {
+        stdio: "ignore",
+      },
+    );
+  const generate = (name) => {
+    tool("--keypairgen", "--key-type", "EC:prime256v1");
+    tool("--read-object", "--type", "pubkey", "--output-file", join(dir, "public.der"));
+    execFileSync("openssl", [
+      "pkey",
+      "-pubin",
+      "-inform",
+      "DER",
+      "-in",
+      join(dir, "public.der"),
+      "-out",
+      join(dir, `${name}.pub`),
+    ]);
+    return issueFor(bed, dir, name, join(dir, `${name}.pub`));
+  };
+  writeFileSync(certificate, await generate("rekeyed-1"));
+  const options = bed.hsm("ec256", { certificate, onWarning: () => {} }, { privateKeyId: "77" });
+  const session = sessionFor(t, options);
+  await session.credentials();
+  for (const type of ["privkey", "pubkey"]) tool("--delete-object", "--type", type);
+  writeFileSync(certificate, await generate("rekeyed-2"));
+  await bed.control("POST", "/connections/drop");
+  await session.refresh(force);
+  t.is(await lastDevice(), "rekeyed-2");
+  t.is(session.status().failures, 0);
 });

@@ -1,21 +1,18 @@
 //! Certificate, private key and CA as the options give them, read anew when their files change.
 //!
-//! A look at the files costs a `stat` for each until one of them has changed. What has been written is parsed and
+//! A look reads them and compares what they hold: sizes and times need not show a change. What is new is parsed and
 //! matched first, and replaces what is in use only if it is whole: somebody may be in the middle of writing it. What is
 //! refused is told once for each content.
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
-use refresh_session_core::{Certificate, Code, Error, PublicKey, Result, Secret, Timestamp, Warning, shown};
-use refresh_session_tls::identity::certificate_chain;
+use refresh_session_core::{Certificate, Code, Error, PublicKey, Result, Secret, Warning, shown};
 use refresh_session_tls::{ClientIdentity, Material, Trust};
-use zeroize::Zeroizing;
 
 use super::memory::Memory;
 use super::options::CaOptions;
-use super::stamp::Stamp;
+use super::watched::{Watched, chain_of, hash, load, of};
 use crate::description::Description;
 
 /// What the options say about certificate, key and CA.
@@ -72,22 +69,14 @@ struct Looking {
     ca: Memory,
 }
 
-/// An option that may name a file.
-#[derive(Clone)]
-struct Watched {
-    param: &'static str,
-    material: Material,
-}
-
 impl Files {
     /// Reads and parses all that is given, and adds it to what the source is.
     ///
     /// The same content in other files is another source: it may change in one place and not in the other.
     pub(super) fn open(given: Given, description: &mut Description) -> Result<Self> {
-        let option = |param, material: Option<Material>| material.map(|material| Watched { param, material });
         let ca: Vec<_> = match given.ca {
             CaOptions::System => None,
-            CaOptions::Bundle(material) => option("ca", Some(material)),
+            CaOptions::Bundle(material) => Watched::new("ca", Some(material)),
         }
         .into_iter()
         .collect();
@@ -98,7 +87,7 @@ impl Files {
             description.field("ca", ca_memory.good());
         }
         let pair: Vec<_> =
-            [option("certificate", given.certificate), option("privateKey", given.private_key)]
+            [Watched::new("certificate", given.certificate), Watched::new("privateKey", given.private_key)]
                 .into_iter()
                 .flatten()
                 .collect();
@@ -135,25 +124,29 @@ impl Files {
         lock(&self.current).clone()
     }
 
-    /// Looks whether the files have changed, and takes over what is good. `closely`: whatever they look like from outside.
+    /// Looks whether the files have changed, and takes over what is good.
     ///
     /// Blocks. While a look hangs, on a file system that has gone, others give up at once: what is in use still is.
-    pub(super) fn look(&self, wall: Timestamp, closely: bool) {
+    pub(super) fn look(&self) {
         let mut looking = match self.looking.try_lock() {
             Ok(looking) => looking,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        match changed(&self.pair, &mut looking.pair, wall, closely, |loaded| {
-            let holder = holder_of(loaded, self.passphrase.as_ref())?;
-            self.refuse_another_tokens(&holder)?;
-            Ok(holder)
-        }) {
+        match changed(
+            &mut looking.pair,
+            || load(&self.pair),
+            |loaded| {
+                let holder = holder_of(loaded, self.passphrase.as_ref())?;
+                self.refuse_another_tokens(&holder)?;
+                Ok(holder)
+            },
+        ) {
             Ok(Some(holder)) => self.replace(|current| current.holder = holder),
             Ok(None) => {}
             Err(error) => self.warn(not_reloaded(&self.pair, &error)),
         }
-        match changed(&self.ca, &mut looking.ca, wall, closely, trust_of) {
+        match changed(&mut looking.ca, || load(&self.ca), trust_of) {
             Ok(Some(trust)) => self.replace(|current| current.trust = trust),
             Ok(None) => {}
             Err(error) => self.warn(not_reloaded(&self.ca, &error)),
@@ -207,74 +200,42 @@ impl Files {
     }
 }
 
-impl Watched {
-    fn path(&self) -> Option<&Path> {
-        self.material.path()
-    }
-
-    /// The file that was read is the one to watch, also when the working directory is another one later.
-    fn absolute(self) -> Self {
-        let absolute = self.path().and_then(|path| std::path::absolute(path).ok());
-        match absolute {
-            Some(path) => Self { material: Material::Path(path), ..self },
-            None => self,
-        }
-    }
-}
-
 /// What `parse` gives of content that was not tried before; its error, once for each content.
+///
+/// What does not parse is read a second time: all files may have been replaced between the first and the last one.
 fn changed<T>(
-    watched: &[Watched],
     memory: &mut Memory,
-    wall: Timestamp,
-    closely: bool,
-    parse: impl FnOnce(&[Watched]) -> Result<T>,
+    read: impl Fn() -> Result<Vec<Watched>>,
+    parse: impl Fn(&[Watched]) -> Result<T>,
 ) -> Result<Option<T>> {
-    // Stamps before content: what is written in between shows at the next look.
-    let stamps: Vec<_> = watched.iter().filter_map(Watched::path).map(Stamp::of).collect();
-    if stamps.is_empty() || !(closely || memory.is_worth_reading(&stamps)) {
-        return Ok(None);
-    }
-    memory.reading(stamps, wall);
-    let loaded = match load(watched) {
-        Ok(loaded) => loaded,
-        // What cannot be read is told once too.
-        Err(error) => {
-            let content = KeyedHash::of("unreadable file", &Secret::from(error.message().to_owned()))?;
-            return if memory.is_new(content) { Err(error) } else { Ok(None) };
+    let mut refused = None;
+    for _ in 0..2 {
+        let loaded = read();
+        let content = content(&loaded)?;
+        if content == memory.good() {
+            // Nobody needs to know what was seen of it for a moment.
+            refused = None;
         }
-    };
-    if !memory.is_new(hash(&loaded)?) {
-        return Ok(None);
+        if !memory.is_new(content) {
+            break;
+        }
+        match loaded.and_then(|loaded| parse(&loaded)) {
+            Ok(parsed) => {
+                memory.accept();
+                return Ok(Some(parsed));
+            }
+            Err(error) => refused = Some(error),
+        }
     }
-    let parsed = parse(&loaded)?;
-    memory.accept();
-    Ok(Some(parsed))
+    refused.map_or(Ok(None), Err)
 }
 
-fn load(watched: &[Watched]) -> Result<Vec<Watched>> {
-    let load = |Watched { param, material }: &Watched| {
-        material.loaded(param).map(|material| Watched { param, material })
-    };
-    watched.iter().map(load).collect()
-}
-
-fn hash(loaded: &[Watched]) -> Result<KeyedHash> {
-    let mut all = Zeroizing::new(Vec::new());
-    for Watched { param, material } in loaded {
-        let content = material.read(param)?;
-        all.extend_from_slice(&(content.expose().len() as u64).to_le_bytes());
-        all.extend_from_slice(content.expose());
+/// What was read, or why it could not be.
+fn content(loaded: &Result<Vec<Watched>>) -> Result<KeyedHash> {
+    match loaded {
+        Ok(loaded) => hash(loaded),
+        Err(error) => KeyedHash::of("unreadable file", &Secret::from(error.message().to_owned())),
     }
-    KeyedHash::of("content of files", &Secret::new(all.to_vec()))
-}
-
-fn of<'a>(loaded: &'a [Watched], param: &str) -> Option<&'a Material> {
-    loaded.iter().find(|watched| watched.param == param).map(|watched| &watched.material)
-}
-
-fn chain_of(loaded: &[Watched]) -> Result<Option<Vec<Certificate>>> {
-    of(loaded, "certificate").map(certificate_chain).transpose()
 }
 
 fn holder_of(loaded: &[Watched], passphrase: Option<&Secret>) -> Result<Holder> {

@@ -12,8 +12,8 @@ mod files;
 mod memory;
 mod options;
 mod proxy;
-mod stamp;
 mod token;
+mod watched;
 
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Resul
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::{ClientIdentity, HttpClient, Proxy, Target, TlsConfig, Trust};
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use expiry::Expiry;
 use files::{Files, Given, Holder};
@@ -31,6 +33,9 @@ use token::TokenIdentity;
 
 use crate::description::Description;
 use crate::source::{Fetching, Source};
+
+/// How long a fetch waits for the disk: a file system that has gone must not take a good certificate with it.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
 
 /// The AWS IoT credentials endpoint as a [`Source`].
 pub struct IotSource {
@@ -133,9 +138,8 @@ impl IotSource {
         self.region.as_deref()
     }
 
-    /// The client of what the files hold now.
+    /// The client of what the files held at the last look.
     async fn connected(&self) -> Result<Connected> {
-        self.look(false).await;
         let mut slot = self.client.lock().await;
         let current = self.files.current();
         if let Some(connected) = slot.as_ref().filter(|connected| connected.revision == current.revision) {
@@ -178,13 +182,14 @@ impl IotSource {
     }
 
     /// Looks at the files, where waiting for a disk holds nobody up.
-    async fn look(&self, closely: bool) {
+    async fn look(&self) {
         if !self.files.can_change() {
             return;
         }
-        let (files, wall) = (self.files.clone(), self.clock.wall());
-        // One that was cut short has changed nothing: what is in use still is.
-        let _ = tokio::task::spawn_blocking(move || files.look(wall, closely)).await;
+        let files = self.files.clone();
+        // One that is cut short has changed nothing: what is in use still is. One that takes long goes on by itself,
+        // and the next fetch has what it found.
+        let _ = timeout(LOOK_LIMIT, spawn_blocking(move || files.look())).await;
         if let Some(leaf) = self.files.current().holder.leaf() {
             self.uses(leaf);
         }
@@ -199,23 +204,28 @@ impl IotSource {
     }
 
     async fn attempt(&self) -> Result<Issued> {
-        let connected = self.connected().await?;
-        let fetched = connected.client.fetch().await;
-        if !fetched.as_ref().is_err_and(may_be_rotated) {
-            return fetched;
+        let fetched = match self.connected().await {
+            Ok(connected) => connected.client.fetch().await,
+            Err(error) => Err(error),
+        };
+        match &fetched {
+            Ok(issued) => self.expiry.issued(issued),
+            Err(error) if error.class() == Class::Pkcs11 => {
+                // Another token, or another PIN, may be the right one by now: the next attempt opens it anew.
+                self.client.lock().await.take();
+                if matches!(error.code(), Code::Pkcs11KeyMismatch | Code::Pkcs11KeyNotFound) {
+                    self.files.disproved();
+                }
+            }
+            Err(_) => {}
         }
-        // Somebody may have revoked the old certificate, or changed the CA, as soon as the new one was written.
-        self.look(true).await;
-        if self.files.current().revision == connected.revision {
-            return fetched;
-        }
-        self.connected().await?.client.fetch().await
+        fetched
     }
 
     /// Reading the system's trust store touches a hundred files.
     async fn tls(&self, identity: ClientIdentity, trust: Trust) -> Result<TlsConfig> {
         let verify_peer = self.verify_peer;
-        let built = tokio::task::spawn_blocking(move || TlsConfig::new(&identity, &trust, verify_peer));
+        let built = spawn_blocking(move || TlsConfig::new(&identity, &trust, verify_peer));
         built
             .await
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))
@@ -225,17 +235,15 @@ impl IotSource {
 impl Source for IotSource {
     fn fetch(&self) -> Fetching<'_, Result<Issued>> {
         Box::pin(async {
-            let fetched = self.attempt().await;
-            match &fetched {
-                Ok(issued) => self.expiry.issued(issued),
-                Err(error) if error.class() == Class::Pkcs11 => {
-                    // Another token, or another PIN, may be the right one by now: the next fetch opens it anew.
-                    self.client.lock().await.take();
-                    if matches!(error.code(), Code::Pkcs11KeyMismatch | Code::Pkcs11KeyNotFound) {
-                        self.files.disproved();
-                    }
+            self.look().await;
+            let revision = self.files.current().revision;
+            let mut fetched = self.attempt().await;
+            if fetched.as_ref().is_err_and(may_be_rotated) {
+                // Somebody may have revoked the old certificate, or changed the CA, as soon as the new one was written.
+                self.look().await;
+                if self.files.current().revision != revision {
+                    fetched = self.attempt().await;
                 }
-                Err(_) => {}
             }
             let due = self.leaf().as_ref().and_then(|leaf| self.expiry.due(leaf, &*self.clock));
             if let Some(warning) = due {
@@ -306,10 +314,22 @@ fn describe(options: &IotOptions) -> Description {
     description
 }
 
-/// Whether a failure may be due to certificates that have been replaced meanwhile.
+/// Whether a failure may be due to certificates, or the key in a token, that have been replaced meanwhile. A server
+/// that just hangs up may mean the certificate too.
 fn may_be_rotated(error: &Error) -> bool {
-    use Code::{CertificateNotAccepted, CertificateRefused, ServerCertificate};
-    matches!(error.code(), CertificateRefused | CertificateNotAccepted | ServerCertificate)
+    use Code::{
+        CertificateNotAccepted, CertificateRefused, ConnectionLost, Pkcs11KeyMismatch, Pkcs11KeyNotFound,
+        ServerCertificate,
+    };
+    matches!(
+        error.code(),
+        CertificateRefused
+            | CertificateNotAccepted
+            | ServerCertificate
+            | ConnectionLost
+            | Pkcs11KeyMismatch
+            | Pkcs11KeyNotFound
+    )
 }
 
 fn missing(param: &'static str, what: &str) -> Error {

@@ -7,9 +7,6 @@ use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
 
-/// Before anything was written: no stamp is trusted, since two writes of a test may leave the same one.
-const NOW: Timestamp = Timestamp::from_unix_millis(0);
-
 struct Folder(PathBuf);
 
 impl Folder {
@@ -72,7 +69,7 @@ fn uses(files: &Files, (certificate, _): &(String, String)) -> bool {
 
 /// The codes of the warnings after a look.
 fn look(files: &Files) -> Vec<&'static str> {
-    files.look(NOW, false);
+    files.look();
     files.take_warnings().into_iter().map(|warning| warning.code).collect()
 }
 
@@ -99,7 +96,7 @@ fn half_of_a_pair_is_told_once_and_the_old_one_stays() {
     folder.write("cert", &second.0[..second.0.len() / 2]);
     assert_eq!(look(&files), REFUSED);
     folder.write("cert", "");
-    files.look(NOW, false);
+    files.look();
     let message = files.take_warnings().remove(0).message;
     assert!(message.contains(folder.0.join("cert").to_str().unwrap()), "{message}");
     assert!(uses(&files, &first) && files.current().revision == 0);
@@ -125,11 +122,11 @@ fn no_byte_of_a_write_in_place_is_taken_for_the_whole() {
     folder.write("key", &second.1);
     for end in 0..second.0.trim_end().len() {
         folder.write("cert", &second.0[..end]);
-        files.look(NOW, false);
+        files.look();
         assert!(uses(&files, &first), "{end}");
     }
     folder.write("cert", &second.0);
-    files.look(NOW, false);
+    files.look();
     assert!(uses(&files, &second));
 }
 
@@ -182,4 +179,98 @@ fn the_same_content_in_other_files_is_another_source() {
     };
     assert_eq!(described(&one), described(&one));
     assert_ne!(described(&one), described(&other));
+}
+
+#[test]
+fn a_change_that_leaves_size_and_times_as_they_were_is_seen() {
+    let (folder, files, _) = bed();
+    let (key, path) = (KeyPair::generate().unwrap(), folder.0.join("cert"));
+    let (one, other) = (pair(&key), pair(&key));
+    write(&folder, &one);
+    let times = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    let touch = || std::fs::File::options().write(true).open(&path).unwrap().set_times(times).unwrap();
+    touch();
+    assert!(look(&files).is_empty() && uses(&files, &one));
+    folder.write("cert", &other.0);
+    touch();
+    assert_eq!(one.0.len(), other.0.len());
+    assert!(look(&files).is_empty() && uses(&files, &other));
+}
+
+#[test]
+fn what_does_not_fit_is_read_once_more() {
+    let folder = Folder::new();
+    let (first, second) = (new_pair(), new_pair());
+    let read = |pair: &(String, String)| {
+        write(&folder, pair);
+        load(&[
+            Watched { param: "certificate", material: folder.file("cert") },
+            Watched { param: "privateKey", material: folder.file("key") },
+        ])
+    };
+    let (torn, gone) = ((first.0.clone(), second.1.clone()), (String::new(), String::new()));
+    // What each reading finds; whether there is something new; whether the user hears of it.
+    for (readings, new, told) in [
+        ([&torn, &second], true, false),
+        ([&torn, &first], false, false),
+        ([&gone, &second], true, false),
+        ([&torn, &torn], false, true),
+        ([&torn, &gone], false, true),
+    ] {
+        let mut memory = Memory::new(hash(&read(&first).unwrap()).unwrap());
+        let left = std::cell::RefCell::new(readings.to_vec());
+        let found =
+            changed(&mut memory, || read(left.borrow_mut().remove(0)), |loaded| holder_of(loaded, None));
+        assert_eq!((found.is_err(), found.is_ok_and(|found| found.is_some())), (told, new));
+    }
+}
+
+#[test]
+fn a_folder_that_is_swapped_as_a_whole_is_followed() {
+    let (folder, first, second) = (Folder::new(), new_pair(), new_pair());
+    let version = |name: &str, pair: &(String, String)| {
+        let (data, next) = (folder.0.join("..data"), folder.0.join("..data_tmp"));
+        std::fs::create_dir(folder.0.join(name)).unwrap();
+        folder.write(&format!("{name}/cert"), &pair.0);
+        folder.write(&format!("{name}/key"), &pair.1);
+        std::os::unix::fs::symlink(name, &next).unwrap();
+        std::fs::rename(next, data).unwrap();
+    };
+    version("..1", &first);
+    for name in ["cert", "key"] {
+        std::os::unix::fs::symlink(format!("..data/{name}"), folder.0.join(name)).unwrap();
+    }
+    let files = open(&folder, true, CaOptions::System);
+    version("..2", &second);
+    std::fs::remove_dir_all(folder.0.join("..1")).unwrap();
+    assert!(look(&files).is_empty() && uses(&files, &second));
+}
+
+#[test]
+fn whatever_else_is_in_its_place_changes_nothing_and_is_told_once() {
+    let (folder, files, first) = bed();
+    let path = folder.0.join("cert");
+    let huge = || std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    for put in [&|| std::fs::create_dir(&path).unwrap(), &huge as &dyn Fn()] {
+        std::fs::remove_file(&path).unwrap();
+        put();
+        assert_eq!(look(&files), REFUSED);
+        assert!(look(&files).is_empty() && uses(&files, &first));
+        let _ = std::fs::remove_dir(&path);
+        folder.write("cert", &first.0);
+        assert!(look(&files).is_empty());
+    }
+}
+
+#[test]
+fn while_a_look_hangs_others_give_up_at_once() {
+    let (folder, files, first) = bed();
+    write(&folder, &new_pair());
+    let hangs = files.looking.lock().unwrap();
+    files.look();
+    files.disproved();
+    assert!(uses(&files, &first));
+    drop(hangs);
+    files.look();
+    assert!(!uses(&files, &first));
 }
