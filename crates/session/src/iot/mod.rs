@@ -7,6 +7,7 @@
 //! Every fetch looks at the files first. One that has changed for the good means a new TLS configuration and a new
 //! connection: neither tickets nor a kept connection of the old identity are used again.
 
+mod device;
 mod expiry;
 mod files;
 mod memory;
@@ -15,7 +16,7 @@ mod proxy;
 mod token;
 mod watched;
 
-use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
@@ -24,9 +25,8 @@ use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::{ClientIdentity, HttpClient, Proxy, Target, TlsConfig, Trust};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
-use expiry::Expiry;
+use device::Device;
 use files::{Files, Given, Holder};
 pub use options::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options, ProxyOptions};
 use token::TokenIdentity;
@@ -34,12 +34,9 @@ use token::TokenIdentity;
 use crate::description::Description;
 use crate::source::{Fetching, Source};
 
-/// How long a fetch waits for the disk: a file system that has gone must not take a good certificate with it.
-const LOOK_LIMIT: Duration = Duration::from_secs(1);
-
 /// The AWS IoT credentials endpoint as a [`Source`].
 pub struct IotSource {
-    files: Arc<Files>,
+    device: Device,
     /// `None`: the key is in a file.
     token: Option<TokenIdentity>,
     target: Target,
@@ -51,9 +48,6 @@ pub struct IotSource {
     client: Mutex<Option<Connected>>,
     region: Option<String>,
     sharing: Option<KeyedHash>,
-    expiry: Expiry,
-    /// The certificate in use, once it is known.
-    leaf: SyncMutex<Option<Certificate>>,
 }
 
 /// An identity with its client.
@@ -113,9 +107,8 @@ impl IotSource {
             shareable = identity.describe(&mut description);
             token = Some(identity);
         }
-        let leaf = files.current().holder.leaf().cloned();
         let source = Self {
-            files: Arc::new(files),
+            device: Device::new(files, options.certificate_warning_days),
             token,
             target,
             proxy,
@@ -126,8 +119,6 @@ impl IotSource {
             client: Mutex::new(None),
             region: endpoint.region,
             sharing: shareable.then(|| description.finish()).transpose()?,
-            expiry: Expiry::new(options.certificate_warning_days),
-            leaf: SyncMutex::new(leaf),
         };
         Ok((source, warnings))
     }
@@ -141,7 +132,7 @@ impl IotSource {
     /// The client of what the files held at the last look.
     async fn connected(&self) -> Result<Connected> {
         let mut slot = self.client.lock().await;
-        let current = self.files.current();
+        let current = self.device.files.current();
         if let Some(connected) = slot.as_ref().filter(|connected| connected.revision == current.revision) {
             return Ok(connected.clone());
         }
@@ -149,10 +140,10 @@ impl IotSource {
             Holder::Ready(identity) => identity,
             Holder::Token(chain) => self.open(chain, slot.as_ref()).await?,
         };
-        self.uses(identity.leaf());
+        self.device.uses(identity.leaf());
         let tls = self.tls(identity.clone(), current.trust).await?;
         if let Some(warning) = tls.warning() {
-            self.files.warn(warning.clone());
+            self.device.files.warn(warning.clone());
         }
         let http = HttpClient::new(self.target.clone(), tls, self.connect_timeout, self.clock.clone())
             .through(self.proxy.clone());
@@ -177,30 +168,8 @@ impl IotSource {
             return Err(Error::new(Code::Internal, "a source without a key"));
         };
         let identity = token.open(chain).await?;
-        self.files.proved(identity.leaf().public_key());
+        self.device.files.proved(identity.leaf().public_key());
         Ok(identity)
-    }
-
-    /// Looks at the files, where waiting for a disk holds nobody up.
-    async fn look(&self) {
-        if !self.files.can_change() {
-            return;
-        }
-        let files = self.files.clone();
-        // One that is cut short has changed nothing: what is in use still is. One that takes long goes on by itself,
-        // and the next fetch has what it found.
-        let _ = timeout(LOOK_LIMIT, spawn_blocking(move || files.look())).await;
-        if let Some(leaf) = self.files.current().holder.leaf() {
-            self.uses(leaf);
-        }
-    }
-
-    fn uses(&self, leaf: &Certificate) {
-        *self.leaf() = Some(leaf.clone());
-    }
-
-    fn leaf(&self) -> std::sync::MutexGuard<'_, Option<Certificate>> {
-        self.leaf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn attempt(&self) -> Result<Issued> {
@@ -208,16 +177,14 @@ impl IotSource {
             Ok(connected) => connected.client.fetch().await,
             Err(error) => Err(error),
         };
-        match &fetched {
-            Ok(issued) => self.expiry.issued(issued),
-            Err(error) if error.class() == Class::Pkcs11 => {
-                // Another token, or another PIN, may be the right one by now: the next attempt opens it anew.
-                self.client.lock().await.take();
-                if matches!(error.code(), Code::Pkcs11KeyMismatch | Code::Pkcs11KeyNotFound) {
-                    self.files.disproved();
-                }
+        if let Err(error) = &fetched
+            && error.class() == Class::Pkcs11
+        {
+            // Another token, or another PIN, may be the right one by now: the next attempt opens it anew.
+            self.client.lock().await.take();
+            if matches!(error.code(), Code::Pkcs11KeyMismatch | Code::Pkcs11KeyNotFound) {
+                self.device.files.disproved();
             }
-            Err(_) => {}
         }
         fetched
     }
@@ -235,20 +202,15 @@ impl IotSource {
 impl Source for IotSource {
     fn fetch(&self) -> Fetching<'_, Result<Issued>> {
         Box::pin(async {
-            self.look().await;
-            let revision = self.files.current().revision;
+            let revision = self.device.look().await.revision;
             let mut fetched = self.attempt().await;
             if fetched.as_ref().is_err_and(may_be_rotated) {
                 // Somebody may have revoked the old certificate, or changed the CA, as soon as the new one was written.
-                self.look().await;
-                if self.files.current().revision != revision {
+                if self.device.look().await.revision != revision {
                     fetched = self.attempt().await;
                 }
             }
-            let due = self.leaf().as_ref().and_then(|leaf| self.expiry.due(leaf, &*self.clock));
-            if let Some(warning) = due {
-                self.files.warn(warning);
-            }
+            self.device.fetched(&fetched, &*self.clock);
             fetched
         })
     }
@@ -280,11 +242,11 @@ impl Source for IotSource {
     }
 
     fn take_warnings(&self) -> Vec<Warning> {
-        self.files.take_warnings()
+        self.device.take_warnings()
     }
 
     fn certificate_expiry(&self) -> Option<Timestamp> {
-        self.leaf().as_ref().map(Certificate::not_after)
+        self.device.certificate_expiry()
     }
 }
 

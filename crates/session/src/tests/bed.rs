@@ -13,50 +13,50 @@ use crate::alarm::virtual_time::VirtualTime;
 use crate::source::Source;
 use crate::{Listener, Presented, Session, SessionEvent, Surroundings};
 
-pub(super) const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 /// What one fetch may take.
-pub(super) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 /// After so long, keys for an hour are in their advisory window, whatever was drawn, and not yet in the mandatory one.
-pub(super) const DUE: Duration = Duration::from_secs(3525);
+pub(crate) const DUE: Duration = Duration::from_secs(3525);
 
 /// Reads start fetches.
-pub(super) fn deferred() -> Settings {
+pub(crate) fn deferred() -> Settings {
     Settings::new(Policy::GATEWAY, LIMIT)
 }
 
 /// So does a timer, from the start.
-pub(super) fn eager() -> Settings {
+pub(crate) fn eager() -> Settings {
     Settings { mode: Mode::Eager, ..deferred() }
 }
 
 /// A session with its time, its source and what it has been told.
-pub(super) struct Bed {
-    pub(super) time: VirtualTime,
-    pub(super) source: Arc<Script>,
-    pub(super) session: Arc<Session>,
-    pub(super) heard: Heard,
+pub(crate) struct Bed {
+    pub(crate) time: VirtualTime,
+    pub(crate) source: Arc<Script>,
+    pub(crate) session: Arc<Session>,
+    pub(crate) heard: Heard,
     /// Held by the engine that was made for this session, if one was, and by its timer.
     alarm: Weak<VirtualTime>,
 }
 
 impl Bed {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self::over(VirtualTime::new(), settings, None)
     }
 
     /// On a source that may be shared under this name.
-    pub(super) fn shared(name: &str, settings: &Settings) -> Self {
+    pub(crate) fn shared(name: &str, settings: &Settings) -> Self {
         Self::over(VirtualTime::new(), settings, Some(name))
     }
 
     /// Another session, on another source, in the same time.
-    pub(super) fn over(time: VirtualTime, settings: &Settings, sharing: Option<&str>) -> Self {
+    pub(crate) fn over(time: VirtualTime, settings: &Settings, sharing: Option<&str>) -> Self {
         let source = Script::new(Arc::new(time.clone()), sharing);
         Self::on(time, source, settings)
     }
 
     /// Another session on a source of the same script, in the same time.
-    pub(super) fn another(&self, settings: &Settings) -> Self {
+    pub(crate) fn another(&self, settings: &Settings) -> Self {
         Self::on(self.time.clone(), self.source.clone(), settings)
     }
 
@@ -66,38 +66,38 @@ impl Bed {
         Self { time, source, session: Arc::new(session), heard, alarm }
     }
 
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.time.settle().await;
     }
 
-    pub(super) async fn pass(&self, by: Duration) {
+    pub(crate) async fn pass(&self, by: Duration) {
         self.time.pass(by).await;
     }
 
     /// Reads, and lets whatever that started in the background come to its end.
-    pub(super) async fn key(&self) -> Result<String, Code> {
+    pub(crate) async fn key(&self) -> Result<String, Code> {
         let read = self.read(Demand::Valid).await;
         self.settle().await;
         read
     }
 
-    pub(super) async fn read(&self, demand: Demand) -> Result<String, Code> {
+    pub(crate) async fn read(&self, demand: Demand) -> Result<String, Code> {
         key(self.session.identity(demand).await)
     }
 
     /// A caller who may have to wait.
-    pub(super) fn ask(&self, demand: Demand) -> JoinHandle<Result<String, Code>> {
+    pub(crate) fn ask(&self, demand: Demand) -> JoinHandle<Result<String, Code>> {
         let session = self.session.clone();
         tokio::spawn(async move { key(session.identity(demand).await) })
     }
 
     /// Whether neither the engine that was made for this session nor its timer exists any more.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.alarm.strong_count() == 0
     }
 
     /// This machine's wall clock, set wrong by so many seconds.
-    pub(super) async fn set_wall_wrong_by(&self, seconds: i64) {
+    pub(crate) async fn set_wall_wrong_by(&self, seconds: i64) {
         let wall = self.time.wall().unix_millis() + seconds * 1000;
         self.time.set_wall(Timestamp::from_unix_millis(wall));
         self.settle().await;
@@ -109,7 +109,7 @@ fn key(read: Result<Presented>) -> Result<String, Code> {
 }
 
 /// A session, and whether its engine and timer live.
-pub(super) fn open(
+pub(crate) fn open(
     time: &VirtualTime,
     source: Box<dyn Source>,
     settings: &Settings,
@@ -123,21 +123,21 @@ pub(super) fn open(
 
 /// What a session has told.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard(Arc<Mutex<Vec<SessionEvent>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<SessionEvent>>>);
 
 impl Heard {
-    pub(super) fn listener(&self) -> Listener {
+    pub(crate) fn listener(&self) -> Listener {
         let heard = self.0.clone();
         Arc::new(move |event| heard.lock().unwrap().push(event.clone()))
     }
 
     /// Since the last call.
-    pub(super) fn take(&self) -> Vec<SessionEvent> {
+    pub(crate) fn take(&self) -> Vec<SessionEvent> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
     /// The same in a word each, with what it was about.
-    pub(super) fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         let word = |event: SessionEvent| match event {
             SessionEvent::Refreshed { access_key_id, .. } => format!("refreshed {access_key_id}"),
             SessionEvent::RefreshFailed { error, .. } => format!("failed {}", error.code()),

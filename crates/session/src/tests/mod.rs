@@ -16,7 +16,7 @@
 //!
 //! Time is virtual wherever time matters: nothing sleeps.
 
-mod bed;
+pub(crate) mod bed;
 mod copies;
 mod custom;
 mod deferred;
@@ -24,7 +24,7 @@ mod eager;
 mod endings;
 mod events;
 mod reads;
-mod script;
+pub(crate) mod script;
 mod sharing;
 mod shutdown;
 mod status;

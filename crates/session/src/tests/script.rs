@@ -13,7 +13,7 @@ use crate::source::{Fetching, Source};
 
 /// What the source answers from now on.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Keys that live for so long by the source's calendar.
     Keys(Duration),
     /// Keys that do not end.
@@ -25,7 +25,7 @@ pub(super) enum Answer {
 
 /// The other end of a [`Scripted`] source.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     clock: Arc<dyn Clock>,
     /// The source's calendar when the clock was made.
     calendar: (BootTime, Timestamp),
@@ -43,7 +43,7 @@ impl Script {
     /// Issues keys for an hour, at once, with a date. Its calendar is the wall clock's of now, and its own from then
     /// on. Sources of the same `sharing` may stand in for one another; nothing is shared between tests, which have
     /// different names.
-    pub(super) fn new(clock: Arc<dyn Clock>, sharing: Option<&str>) -> Arc<Self> {
+    pub(crate) fn new(clock: Arc<dyn Clock>, sharing: Option<&str>) -> Arc<Self> {
         Arc::new(Self {
             calendar: (clock.boot(), clock.wall()),
             clock,
@@ -58,48 +58,48 @@ impl Script {
         })
     }
 
-    pub(super) fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 
     /// Without a `Date` from now on.
-    pub(super) fn undated(&self) {
+    pub(crate) fn undated(&self) {
         *self.dated.lock().unwrap() = false;
     }
 
-    pub(super) fn warn(&self, warning: Warning) {
+    pub(crate) fn warn(&self, warning: Warning) {
         self.warnings.lock().unwrap().push(warning);
     }
 
     /// Fetches wait from now on, until [`open`](Self::open).
-    pub(super) fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.gate.send_replace(false);
     }
 
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         self.gate.send_replace(true);
     }
 
     /// How often it was asked.
-    pub(super) fn fetches(&self) -> usize {
+    pub(crate) fn fetches(&self) -> usize {
         self.fetched_at.lock().unwrap().len()
     }
 
-    pub(super) fn fetched_at(&self) -> Vec<BootTime> {
+    pub(crate) fn fetched_at(&self) -> Vec<BootTime> {
         self.fetched_at.lock().unwrap().clone()
     }
 
     /// Fetches that have begun and neither ended nor been dropped.
-    pub(super) fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.under_way.load(Ordering::SeqCst)
     }
 
-    pub(super) fn closes(&self) -> usize {
+    pub(crate) fn closes(&self) -> usize {
         self.closes.load(Ordering::SeqCst)
     }
 
     /// How many sources of this script exist.
-    pub(super) fn sources(self: &Arc<Self>) -> usize {
+    pub(crate) fn sources(self: &Arc<Self>) -> usize {
         Arc::weak_count(self)
     }
 
@@ -138,12 +138,12 @@ impl Script {
 }
 
 /// The n-th keys: their parts can be told from those of any others.
-pub(super) fn identity(number: usize, expiration: Option<Timestamp>) -> Identity {
+pub(crate) fn identity(number: usize, expiration: Option<Timestamp>) -> Identity {
     let secret = |what: &str| format!("canary-{what}-{number}").as_str().into();
     Identity::new(format!("ASIA{number}"), secret("secret"), Some(secret("token")), expiration)
 }
 
-pub(super) fn millis(time: Duration) -> i64 {
+pub(crate) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap()
 }
 
@@ -157,14 +157,14 @@ impl Drop for UnderWay<'_> {
 
 /// A source of a script. What it drops with itself, if anything, is the test's.
 #[derive(Debug)]
-pub(super) struct Scripted {
+pub(crate) struct Scripted {
     script: Arc<Script>,
     /// What is counted as a source.
     _counted: std::sync::Weak<Script>,
 }
 
 impl Scripted {
-    pub(super) fn new(script: &Arc<Script>) -> Self {
+    pub(crate) fn new(script: &Arc<Script>) -> Self {
         Self { script: script.clone(), _counted: Arc::downgrade(script) }
     }
 }

@@ -1,0 +1,186 @@
+//! Two months of a gateway that asks for keys every hour, with real files in virtual time.
+
+use std::path::PathBuf;
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use refresh_session_core::{Clock as _, Code, Error};
+use refresh_session_refresh::Demand;
+use refresh_session_tls::Material;
+
+use super::super::files::Given;
+use super::super::options::CaOptions;
+use super::*;
+use crate::alarm::virtual_time::VirtualTime;
+use crate::description::Description;
+use crate::source::{Fetching, Source};
+use crate::tests::bed::{HOUR, Heard, deferred, open};
+use crate::tests::script::{Script, Scripted};
+use crate::{Session, SessionEvent};
+
+/// A script's keys, as a device with files gets them.
+struct WithFiles {
+    keys: Scripted,
+    device: Device,
+    time: VirtualTime,
+}
+
+impl std::fmt::Debug for WithFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WithFiles")
+    }
+}
+
+impl Source for WithFiles {
+    fn fetch(&self) -> Fetching<'_, Result<Issued>> {
+        Box::pin(async {
+            self.device.look().await;
+            let fetched = self.keys.fetch().await;
+            self.device.fetched(&fetched, &self.time);
+            fetched
+        })
+    }
+
+    fn timed_out(&self, limit: Duration) -> Error {
+        self.keys.timed_out(limit)
+    }
+
+    fn close(&self) -> Fetching<'_, ()> {
+        self.keys.close()
+    }
+
+    fn take_warnings(&self) -> Vec<Warning> {
+        self.device.take_warnings()
+    }
+
+    fn certificate_expiry(&self) -> Option<Timestamp> {
+        self.device.certificate_expiry()
+    }
+}
+
+struct Gateway {
+    time: VirtualTime,
+    script: Arc<Script>,
+    session: Session,
+    heard: Heard,
+    folder: PathBuf,
+}
+
+impl Gateway {
+    /// On 2026-01-01, with a certificate that ends on this day.
+    fn new(name: &str, (year, month, day): (i32, u8, u8)) -> Self {
+        let folder = std::env::temp_dir().join(format!("refresh-session-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        issue(&folder, (year, month, day));
+        let material = |name: &str| Some(Material::Path(folder.join(name)));
+        let given = Given {
+            certificate: material("cert"),
+            private_key: material("key"),
+            passphrase: None,
+            ca: CaOptions::System,
+        };
+        let device = Device::new(Files::open(given, &mut Description::new("test")).unwrap(), 30);
+        let (time, heard) = (VirtualTime::new(), Heard::default());
+        let script = Script::new(Arc::new(time.clone()), None);
+        let source = WithFiles { keys: Scripted::new(&script), device, time: time.clone() };
+        let (session, _) = open(&time, Box::new(source), &deferred(), heard.listener());
+        Self { time, script, session, heard, folder }
+    }
+
+    /// An hour later keys are over: the read waits for new ones. The warnings that came with them.
+    async fn hour(&self) -> Vec<String> {
+        self.time.advance(HOUR);
+        let _ = self.session.identity(Demand::Valid).await;
+        self.heard.warnings()
+    }
+
+    /// The day of the month and the hour of every warning in so many days.
+    async fn days(&self, days: u32) -> Vec<String> {
+        let mut told = Vec::new();
+        for _ in 0..days * 24 {
+            for warning in self.hour().await {
+                assert!(warning.contains("WARN_CERTIFICATE_EXPIRES"), "{warning}");
+                told.push(self.now());
+            }
+        }
+        told
+    }
+
+    fn now(&self) -> String {
+        self.time.wall().to_string()
+    }
+
+    fn expiry(&self) -> String {
+        self.session.status().certificate_expiry.unwrap().to_string()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn issue(folder: &std::path::Path, (year, month, day): (i32, u8, u8)) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["gw".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(year, month, day);
+    std::fs::write(folder.join("key"), key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("cert"), params.self_signed(&key).unwrap().pem()).unwrap();
+}
+
+#[tokio::test]
+async fn warnings_begin_thirty_days_before_come_daily_and_end_with_the_rotation() {
+    let gateway = Gateway::new("sixty-days", (2026, 2, 1));
+    assert_eq!(gateway.expiry(), "2026-02-01T00:00:00Z");
+    // To the hour: 30 days before, then every 24 hours.
+    let days: Vec<_> = (2..=10).map(|day| format!("2026-01-{day:02}T00:00:00Z")).collect();
+    assert_eq!(gateway.days(9).await, days);
+    assert_eq!(gateway.expiry(), "2026-02-01T00:00:00Z");
+
+    issue(&gateway.folder, (2026, 3, 15));
+    assert!(gateway.hour().await.is_empty());
+    assert_eq!(gateway.expiry(), "2026-03-15T00:00:00Z");
+    // Until 30 days before the end of that one.
+    assert_eq!(gateway.days(34).await, ["2026-02-13T00:00:00Z"]);
+    assert_eq!(gateway.now(), "2026-02-13T01:00:00Z");
+    assert_eq!(gateway.days(17).await.len(), 17);
+
+    issue(&gateway.folder, (2027, 3, 15));
+    assert!(gateway.hour().await.is_empty());
+    assert!(gateway.days(10).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_wrong_changes_nothing() {
+    let gateway = Gateway::new("wrong-clock", (2026, 2, 1));
+    gateway.time.set_wall(Timestamp::from_unix_millis(0));
+    assert_eq!(gateway.days(1).await, ["1970-01-02T00:00:00Z"]);
+    gateway.time.set_wall(Timestamp::from_unix_millis(4_000_000_000_000));
+    assert_eq!(gateway.days(3).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_over_is_told_daily_while_every_fetch_fails() {
+    let gateway = Gateway::new("over", (2026, 1, 3));
+    let day = gateway.days(1).await;
+    // At the first fetch, which is near enough.
+    assert_eq!(day, ["2026-01-01T01:00:00Z"]);
+    gateway.script.answer(crate::tests::script::Answer::Failure(Code::CertificateRefused));
+    let told = gateway.days(5).await;
+    assert_eq!(told.len(), 5, "{told:?}");
+    // The new one ends that, also when it is refused.
+    issue(&gateway.folder, (2027, 1, 1));
+    assert!(gateway.days(2).await.is_empty());
+    assert_eq!(gateway.expiry(), "2027-01-01T00:00:00Z");
+}
+
+/// What a gateway has heard, as text.
+impl Heard {
+    fn warnings(&self) -> Vec<String> {
+        let warning = |event| match event {
+            SessionEvent::Warning(warning) => Some(format!("{}: {}", warning.code, warning.message)),
+            _ => None,
+        };
+        self.take().into_iter().filter_map(warning).collect()
+    }
+}
