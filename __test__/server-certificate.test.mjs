@@ -21,26 +21,33 @@ const badServers = [
   ["notYetValid", /is not valid yet/, /clock.*past/, localClock],
   ["wrongName", /is for another name/, /`serverName`/, /other\.example/],
   ["unknownCa", /is not issued by a trusted CA/, /`ca`/, /trusted is the one CA of `ca`/],
+  ["selfSigned", /is self-signed, by no trusted CA/, /`ca`/, /trusted is the one CA of `ca`/],
+];
+const kinds = [
+  ["PEM", () => tb.pem()],
+  ["HSM", () => tb.hsm()],
 ];
 
 for (const [serverCertificate, message, hint, more] of badServers) {
   for (const version of VERSIONS) {
     const title = `server certificate ${serverCertificate}, TLS ${version}`;
 
-    test.serial(`${title}: ERR_SERVER_CERTIFICATE says which and what to look at`, async (t) => {
-      await tb.configure({ serverCertificate, versions: [version] });
-      const session = open(t, tb.pem());
-      const error = await t.throwsAsync(session.credentials(), { instanceOf: ConnectionError });
-      t.like(error, { code: "ERR_SERVER_CERTIFICATE", retryable: false, statusCode: undefined });
-      t.regex(error.message, message);
-      t.regex(error.hint, hint);
-      t.regex(error.message, /"CN=[^"]+", issued by "CN=[^"]+", valid from \d{4}-.*Z to \d{4}-.*Z/);
-      t.regex(error.message, more);
-      t.deepEqual(await tb.log("request"), [], "nothing is asked of a server that is not believed");
+    for (const [kind, options] of kinds) {
+      test.serial(`${title}, ${kind}: ERR_SERVER_CERTIFICATE says which and what to look at`, async (t) => {
+        await tb.configure({ serverCertificate, versions: [version] });
+        const session = open(t, options());
+        const error = await t.throwsAsync(session.credentials(), { instanceOf: ConnectionError });
+        t.like(error, { code: "ERR_SERVER_CERTIFICATE", retryable: false, statusCode: undefined });
+        t.regex(error.message, message);
+        t.regex(error.hint, hint);
+        t.regex(error.message, /"CN=[^"]+", issued by "CN=[^"]+", valid from \d{4}-.*Z to \d{4}-.*Z/);
+        t.regex(error.message, more);
+        t.deepEqual(await tb.log("request"), [], "nothing is asked of a server that is not believed");
 
-      await tb.configure({ serverCertificate: "good" });
-      t.regex((await session.credentials()).accessKeyId, /^ASIA/);
-    });
+        await tb.configure({ serverCertificate: "good" });
+        t.regex((await session.credentials()).accessKeyId, /^ASIA/);
+      });
+    }
 
     test.serial(`${title}: accepted with verifyPeer false, with a warning`, async (t) => {
       await tb.configure({ serverCertificate, versions: [version] });

@@ -14,14 +14,13 @@
 //! | `close`       |                          | the end at once                                               |
 //! | `reset`       |                          | a reset at once                                               |
 //!
-//! `link.blackHole` is an address that answers no SYN: its listener's queue is kept full. `link.dualStack` is a port
-//! that is such a black hole on `::1` and the relay on 127.0.0.1, for happy eyeballs; `null` without IPv6.
+//! `link.blackHole` is an address that answers no SYN: its listener's queue is kept full.
 
 mod black_hole;
 mod relay;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -61,13 +60,11 @@ pub(crate) enum Toward {
     Server,
 }
 
-/// The ports; the black holes last as long as this.
+/// The ports; the black hole lasts as long as this.
 pub(crate) struct Link {
     pub(crate) relay: SocketAddr,
     pub(crate) black_hole: SocketAddr,
-    /// The port that is good on 127.0.0.1 and dead on `::1`.
-    pub(crate) dual_stack: Option<u16>,
-    _kept: Vec<BlackHole>,
+    _kept: BlackHole,
 }
 
 impl Link {
@@ -77,13 +74,7 @@ impl Link {
         let relay = listen(local, endpoint, world).await?;
         let hole = BlackHole::open((local, 0).into()).await.during("making a black hole")?;
         let black_hole = hole.address();
-        let mut kept = vec![hole];
-        let other = listen(local, endpoint, world).await?;
-        // A machine without IPv6, or with the port in use, has no such port.
-        let dead = BlackHole::open((IpAddr::V6(Ipv6Addr::LOCALHOST), other.port()).into()).await;
-        let dual_stack = dead.is_ok().then(|| other.port());
-        kept.extend(dead);
-        Ok(Self { relay, black_hole, dual_stack, _kept: kept })
+        Ok(Self { relay, black_hole, _kept: hole })
     }
 }
 

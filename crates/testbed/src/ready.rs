@@ -52,7 +52,6 @@ pub(crate) fn line(
         "link": {
             "endpoint": format!("{HOST}:{}", link.relay.port()),
             "blackHole": link.black_hole.to_string(),
-            "dualStack": link.dual_stack,
         },
         "proxy": {
             "url": format!("http://{proxy}"),

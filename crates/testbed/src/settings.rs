@@ -58,6 +58,8 @@ pub(crate) enum ServerCertificate {
     WrongName,
     /// From a CA that is not `server-ca.pem`.
     UnknownCa,
+    /// From itself.
+    SelfSigned,
 }
 
 impl ServerCertificate {
@@ -69,6 +71,7 @@ impl ServerCertificate {
             Self::NotYetValid => "notYetValid",
             Self::WrongName => "wrongName",
             Self::UnknownCa => "unknownCa",
+            Self::SelfSigned => "selfSigned",
         }
     }
 }

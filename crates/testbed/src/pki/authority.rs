@@ -97,6 +97,16 @@ impl Authority {
         self.leaf(params, ExtendedKeyUsagePurpose::ServerAuth, key, validity)
     }
 
+    /// A server's certificate that vouches for itself, as `openssl req -x509` makes it: a CA at the same time.
+    pub(crate) fn nobody(names: &[&str], key: &KeyPair) -> Result<rcgen::Certificate, Failure> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).during("naming a server")?;
+        params.distinguished_name = subject("testbed self-signed").distinguished_name;
+        (params.not_before, params.not_after) = Validity::Current.bounds();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(key).during("signing a certificate")
+    }
+
     fn leaf(
         &self,
         mut params: CertificateParams,

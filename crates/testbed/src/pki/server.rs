@@ -1,4 +1,4 @@
-//! The server certificates: one that is right and four that are each wrong in one way.
+//! The server certificates: one that is right and five that are each wrong in one way.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -6,13 +6,17 @@ use rcgen::KeyPair;
 use rustls::{crypto::ring::sign, sign::CertifiedKey};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{ALT_NAME, Authorities, HOST, STS_NAME, authority::Validity, device::pem_of};
+use super::{
+    ALT_NAME, Authorities, HOST, STS_NAME,
+    authority::{Authority, Validity},
+    device::pem_of,
+};
 use crate::{
     failure::{During, Failure},
     settings::ServerCertificate,
 };
 
-/// Makes the five certificates, each with a P-256 key of its own.
+/// Makes the certificates, each with a P-256 key of its own.
 pub(super) fn make_all(
     authorities: &Authorities,
     folder: &Path,
@@ -24,11 +28,16 @@ pub(super) fn make_all(
         (ServerCertificate::NotYetValid, right, Validity::NotYet, &authorities.server),
         (ServerCertificate::WrongName, &["other.example"], Validity::Current, &authorities.server),
         (ServerCertificate::UnknownCa, right, Validity::Current, &authorities.stranger),
+        (ServerCertificate::SelfSigned, right, Validity::Current, &authorities.stranger),
     ];
     let mut leaves = BTreeMap::new();
     for (kind, names, validity, authority) in plans {
         let key = KeyPair::generate().during("generating a server key")?;
-        let certificate = authority.server(names, &key, validity)?.der().clone();
+        let certificate = match kind {
+            ServerCertificate::SelfSigned => Authority::nobody(names, &key)?,
+            _ => authority.server(names, &key, validity)?,
+        };
+        let certificate = certificate.der().clone();
         fs::write(folder.join(format!("server-{}.cert.pem", kind.name())), pem_of(&certificate))
             .during("writing a server certificate")?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));

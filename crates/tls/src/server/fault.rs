@@ -17,14 +17,23 @@ pub(crate) fn error(authority: &str, fault: &CertificateError, rejected: Option<
     let certificate = rejected.and_then(|rejected| rejected.certificate.as_ref());
     let now = rejected.map(|rejected| rejected.now);
     let whose = certificate.map(|certificate| format!(": {}", described(certificate))).unwrap_or_default();
+    let self_signed = is_of_nobody(fault)
+        && certificate.is_some_and(|certificate| certificate.subject() == certificate.issuer());
     let more = match fault {
         _ if is_of_time(fault) => now.map(|now| format!("; the local clock says {now}")),
-        CertificateError::UnknownIssuer => rejected.map(|it| format!("; trusted is {}", it.trusted)),
+        _ if self_signed || matches!(fault, CertificateError::UnknownIssuer) => {
+            rejected.map(|it| format!("; trusted is {}", it.trusted))
+        }
         _ => Some(format!("; {fault}")),
     };
     let more = more.unwrap_or_default();
-    let message = format!("the server certificate of {authority} {}{whose}{more}", phrase(fault));
-    Error::new(Code::ServerCertificate, message).with_hint(hint(fault, now))
+    let (phrase, hint) = if self_signed {
+        ("is self-signed, by no trusted CA", hint(&CertificateError::UnknownIssuer, now))
+    } else {
+        (phrase(fault), hint(fault, now))
+    };
+    let message = format!("the server certificate of {authority} {phrase}{whose}{more}");
+    Error::new(Code::ServerCertificate, message).with_hint(hint)
 }
 
 fn phrase(fault: &CertificateError) -> &'static str {
@@ -64,6 +73,11 @@ fn is_of_time(fault: &CertificateError) -> bool {
         fault,
         Fault::Expired | Fault::ExpiredContext { .. } | Fault::NotValidYet | Fault::NotValidYetContext { .. }
     )
+}
+
+/// Whether it is about the issuer, or about a CA as server: what `openssl req -x509` makes is both.
+fn is_of_nobody(fault: &CertificateError) -> bool {
+    matches!(fault, CertificateError::UnknownIssuer | CertificateError::Other(_))
 }
 
 fn is_implausible(now: Timestamp) -> bool {
@@ -138,9 +152,7 @@ mod tests {
     #[test]
     fn an_unknown_issuer_tells_who_is_trusted() {
         let (message, _) = said(&CertificateError::UnknownIssuer, "2026-06-01T00:00:00Z");
-        assert!(
-            message.contains("issued by \"CN=") && message.ends_with("trusted is the one CA of `ca`"),
-            "{message}"
-        );
+        assert!(message.contains("is self-signed") && message.contains("issued by \"CN="), "{message}");
+        assert!(message.ends_with("trusted is the one CA of `ca`"), "{message}");
     }
 }
