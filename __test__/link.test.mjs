@@ -96,11 +96,11 @@ const faults = {
     /not done within 700 ms; it was in the TLS handshake/,
   ],
   "a TLS alert": [impostor(ALERT), "ERR_TLS", /HandshakeFailure/],
-  "a service that is not TLS": [impostor("SSH-2.0-OpenSSH_9.2p1\r\n"), "ERR_TLS", /./],
+  "a service that is not TLS": [impostor("SSH-2.0-OpenSSH_9.2p1\r\n"), "ERR_TLS", /does not speak TLS/],
   "a portal that answers TLS with HTTP": [
     impostor("HTTP/1.1 302 Found\r\nLocation: http://login.lan/\r\nContent-Length: 0\r\n\r\n"),
     "ERR_TLS",
-    /./,
+    /does not speak TLS.*portal/,
   ],
   "a name that does not exist": [
     { options: () => ({ endpoint: "does-not-exist.invalid" }) },

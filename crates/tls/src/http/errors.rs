@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::response::Parts;
 use refresh_session_core::{BootTime, Code, Error};
-use rustls::{AlertDescription, Error as RustlsError};
+use rustls::{AlertDescription, Error as RustlsError, InvalidMessage};
 
 use super::headers::{REQUEST_ID, identifier};
 use super::{MAX_BODY_BYTES, Target};
@@ -177,6 +177,15 @@ fn hung_up(peer: &Peer<'_>) -> Error {
 }
 
 fn tls(peer: &Peer<'_>, fault: &RustlsError) -> Error {
+    if matches!(fault, RustlsError::InvalidMessage(InvalidMessage::InvalidContentType)) {
+        return Error::new(
+            Code::Tls,
+            format!("TLS with {peer} failed: what answers there does not speak TLS"),
+        )
+        .with_hint(
+            "It may be a portal's login page, a proxy or another service: check `endpoint` and its port.",
+        );
+    }
     Error::new(Code::Tls, format!("TLS with {peer} failed: {fault}"))
         .with_hint("Check that the endpoint speaks TLS 1.2 or 1.3 and that nothing inspects TLS on the way.")
 }

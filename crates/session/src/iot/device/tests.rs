@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use refresh_session_core::{Clock as _, Code, Error};
-use refresh_session_refresh::Demand;
+use refresh_session_refresh::{Demand, Settings};
 use refresh_session_tls::Material;
 
 use super::super::files::Given;
@@ -13,9 +13,11 @@ use super::*;
 use crate::alarm::virtual_time::VirtualTime;
 use crate::description::Description;
 use crate::source::{Fetching, Source};
-use crate::tests::bed::{HOUR, Heard, deferred, open};
+use crate::tests::bed::{HOUR, Heard, deferred, eager, open};
 use crate::tests::script::{Script, Scripted};
 use crate::{Session, SessionEvent};
+
+const HANGS: Duration = Duration::from_secs(20);
 
 /// A script's keys, as a device with files gets them.
 struct WithFiles {
@@ -67,10 +69,14 @@ struct Gateway {
 
 impl Gateway {
     /// On 2026-01-01, with a certificate that ends on this day.
-    fn new(name: &str, (year, month, day): (i32, u8, u8)) -> Self {
+    fn new(name: &str, ends: (i32, u8, u8)) -> Self {
+        Self::with(name, ends, &deferred())
+    }
+
+    fn with(name: &str, ends: (i32, u8, u8), settings: &Settings) -> Self {
         let folder = std::env::temp_dir().join(format!("refresh-session-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        issue(&folder, (year, month, day));
+        issue(&folder, ends);
         let material = |name: &str| Some(Material::Path(folder.join(name)));
         let given = Given {
             certificate: material("cert"),
@@ -82,7 +88,7 @@ impl Gateway {
         let (time, heard) = (VirtualTime::new(), Heard::default());
         let script = Script::new(Arc::new(time.clone()), None);
         let source = WithFiles { keys: Scripted::new(&script), device, time: time.clone() };
-        let (session, _) = open(&time, Box::new(source), &deferred(), heard.listener());
+        let (session, _) = open(&time, Box::new(source), settings, heard.listener());
         Self { time, script, session, heard, folder }
     }
 
@@ -147,7 +153,7 @@ async fn warnings_begin_thirty_days_before_come_daily_and_end_with_the_rotation(
 
     issue(&gateway.folder, (2027, 3, 15));
     assert!(gateway.hour().await.is_empty());
-    assert!(gateway.days(10).await.is_empty());
+    assert!(gateway.days(2).await.is_empty());
 }
 
 #[tokio::test]
@@ -171,6 +177,28 @@ async fn a_certificate_that_is_over_is_told_daily_while_every_fetch_fails() {
     // The new one ends that, also when it is refused.
     issue(&gateway.folder, (2027, 1, 1));
     assert!(gateway.days(2).await.is_empty());
+    assert_eq!(gateway.expiry(), "2027-01-01T00:00:00Z");
+}
+
+#[tokio::test]
+async fn an_eager_session_that_nobody_reads_from_looks_too() {
+    let gateway = Gateway::with("eager", (2026, 1, 20), &eager());
+    let fetches = async |number| {
+        while gateway.script.fetches() < number || gateway.session.status().fetches < number as u64 {
+            // Files are read by another thread, which the virtual time knows nothing of.
+            tokio::task::yield_now().await;
+        }
+    };
+    gateway.time.settle().await;
+    gateway.time.advance(Duration::from_secs(5));
+    timeout(HANGS, fetches(1)).await.unwrap();
+    gateway.time.settle().await;
+    assert_eq!(gateway.heard.warnings().len(), 1);
+    issue(&gateway.folder, (2027, 1, 1));
+    gateway.time.settle().await;
+    gateway.time.advance(HOUR);
+    timeout(HANGS, fetches(2)).await.unwrap();
+    gateway.time.settle().await;
     assert_eq!(gateway.expiry(), "2027-01-01T00:00:00Z");
 }
 
