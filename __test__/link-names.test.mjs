@@ -76,14 +76,14 @@ for (const kind of kinds) {
     for (const host of ["black-hole.test", "many.test"]) {
       const { accessKeyId, message, took } = await (await session(kind, host)).fetch();
       t.regex(accessKeyId ?? message, /^ASIA/);
-      t.true(took >= 250 && took < 250 + SLACK_MS, `${host} took ${took} ms`);
+      t.true(took >= 250 && took < 1000, `${host} took ${took} ms`);
     }
   });
 
   testIf(`an IPv6 address that no route leads to costs nothing, ${kind}`, async (t) => {
     const { accessKeyId, message, took } = await (await session(kind, "no-route.test")).fetch();
     t.regex(accessKeyId ?? message, /^ASIA/);
-    t.true(took < SLACK_MS, `took ${took} ms`);
+    t.true(took < 1000, `took ${took} ms`);
   });
 
   testIf(`a name with dead addresses only, ${kind}: ERR_TIMEOUT says what each of them said`, async (t) => {

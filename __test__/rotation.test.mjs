@@ -121,7 +121,10 @@ test.serial("a disk that hangs takes no certificate away", async (t) => {
     fcntl(F, 1024, $write) // die "no lease: $!"; $| = 1; print "held"; <STDIN>;`;
   const holder = spawn("perl", ["-e", script, files.privateKey], { stdio: ["pipe", "pipe", "inherit"] });
   t.teardown(() => holder.kill("SIGKILL"));
-  await once(holder.stdout, "data");
+  if (!(await Promise.race([once(holder.stdout, "data"), once(holder, "close").then(() => false)]))) {
+    t.log("skipped: the file system of this folder knows no leases, or there is no perl");
+    return t.pass();
+  }
   const took = [];
   for (let fetch = 0; fetch < 2; fetch++) {
     const begun = performance.now();

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RefreshableSession } from "../../dist/index.mjs";
@@ -19,11 +19,10 @@ const { etc: files } = JSON.parse(process.argv[2]);
 const dir = mkdtempSync(join(tmpdir(), "own-network-"));
 run("ip", "link", "set", "lo", "up");
 const bed = await startTestbed({ tokens: true });
-const etc = join(dir, "etc");
-mkdirSync(etc);
-for (const name of OF_ETC.filter((name) => existsSync(`/etc/${name}`))) {
-  cpSync(`/etc/${name}`, join(etc, name), { recursive: true, verbatimSymlinks: true });
-}
+const [etc, machines] = [join(dir, "etc"), join(dir, "etc-of-the-machine")];
+for (const folder of [etc, machines]) mkdirSync(folder);
+run("mount", "--bind", "/etc", machines);
+for (const name of OF_ETC) symlinkSync(join(machines, name), join(etc, name));
 writeFileSync(join(etc, "nsswitch.conf"), "hosts: files dns\n");
 // All lines of a name count.
 writeFileSync(join(etc, "host.conf"), "multi on\n");
@@ -64,7 +63,7 @@ const operations = {
     await Promise.all([...sessions.values()].map((session) => session.close()));
     await bed.stop();
     server.close();
-    run("umount", "/etc");
+    for (const folder of ["/etc", machines]) run("umount", folder);
     rmSync(dir, { recursive: true });
     process.disconnect();
   },
