@@ -91,7 +91,8 @@ const server = createSocket("udp4", (question, { port, address }) => {
   if (label.startsWith("servfail")) return reply(2);
   if (label.startsWith("nxdomain")) return reply(3);
   if (label.startsWith("nodata")) return reply(0);
-  reply(0, ...(type === A ? [LOCALHOST] : []));
+  const [, ...found] = /^at-(\d+)-(\d+)-(\d+)-(\d+)/.exec(label) ?? [undefined, ...LOCALHOST];
+  reply(0, ...(type === A ? [found.map(Number)] : []));
 });
 const A = 1;
 const LOCALHOST = [127, 0, 0, 1];

@@ -53,11 +53,12 @@ async fn shows_the_certificate_it_is_told_to() {
     let bed = Bed::start(&[]);
     bounded(async {
         type Check = fn(&CertificateError) -> bool;
-        let rows: [(&str, Check); 4] = [
+        let rows: [(&str, Check); 5] = [
             ("expired", |error| matches!(error, CertificateError::ExpiredContext { .. })),
             ("notYetValid", |error| matches!(error, CertificateError::NotValidYetContext { .. })),
             ("wrongName", |error| matches!(error, CertificateError::NotValidForNameContext { .. })),
             ("unknownCa", |error| matches!(error, CertificateError::UnknownIssuer)),
+            ("selfSigned", |error| matches!(error, CertificateError::Other(_))),
         ];
         for (name, check) in rows {
             bed.control("PUT", "/config", json!({"serverCertificate": name})).await;
