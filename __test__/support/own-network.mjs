@@ -24,8 +24,7 @@ export class OwnNetwork {
   /** With these files in `/etc`, beside the few that programs need. */
   static async start(etc) {
     const network = new OwnNetwork();
-    const execArgv = [NAMESPACES, "--", process.execPath];
-    network.#child = start("own-network.mjs", { etc }, { execPath: "unshare", execArgv, limitMs: 60_000 });
+    network.#child = start("own-network.mjs", { etc }, { within: ["unshare", NAMESPACES, "--"], limitMs: 60_000 });
     await network.#child.message("ready");
     return network;
   }
