@@ -67,6 +67,37 @@ class Testbed {
     return this.control("PUT", "/faults", { mode, count, ...params });
   }
 
+  /** The same for another server: `sts`, `s3`, `container`, `imds`, `sso` or `sso-oidc`. */
+  faultOf(service, mode, params = {}, count = null) {
+    return this.control("PUT", `/faults/${service}`, { mode, count, ...params });
+  }
+
+  /** Makes a user of IAM, or new keys for it: `arn`, `accessKeyId`, `secretAccessKey`, `mfaSerial`, `mfaSeed`. */
+  makeUser(name) {
+    return this.control("PUT", `/users/${name}`);
+  }
+
+  /** Makes or changes a role of an account; its `arn` is in the answer. */
+  makeRole(name, role = {}, account = this.iam.account) {
+    return this.control("PUT", `/roles/${account}/${name}`, role);
+  }
+
+  /** A code of a user's MFA device: one that is good, or the one of so many half minutes from now. */
+  async mfaCode(user = this.iam.user.name, steps = undefined) {
+    const query = steps === undefined ? "" : `?steps=${steps}`;
+    return (await this.control("GET", `/users/${user}/mfa-code${query}`)).code;
+  }
+
+  /** A web identity token: with nothing said, one that `WebRole` trusts. */
+  async identityToken(wanted = {}) {
+    return (await this.control("POST", "/identity-token", wanted)).token;
+  }
+
+  /** Keys are taken for expired from now on: these, or all there are. */
+  revoke(accessKeyId = undefined) {
+    return this.control("POST", "/keys/revoke", accessKeyId === undefined ? {} : { accessKeyId });
+  }
+
   /** The next `count` connections to `link.endpoint`, or all, meet this fault. */
   badLink(mode, params = {}, count = null) {
     return this.control("PUT", "/link", { mode, count, ...params });

@@ -1,10 +1,13 @@
-//! The parts of AWS that the testbed plays: the IoT credentials endpoint, STS and S3.
+//! The parts of AWS that the testbed plays: the IoT credentials endpoint, STS with its users and roles, and S3.
 
 pub(crate) mod alias;
 pub(crate) mod buckets;
 pub(crate) mod certificates;
+pub(crate) mod iam;
+pub(crate) mod identity_tokens;
 pub(crate) mod iot;
 pub(crate) mod judge;
+pub(crate) mod principal;
 pub(crate) mod s3;
 pub(crate) mod signed;
 pub(crate) mod sigv4;

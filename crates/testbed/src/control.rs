@@ -15,6 +15,15 @@
 //! | `PUT /aliases/{name}`      | makes or changes an alias: `durationSeconds`, `roleArn`, `outcome` (`issue`,     |
 //! |                            | `denied`, `not-assumable`, `too-long`)                                           |
 //! | `DELETE /aliases/{name}`   | removes it                                                                       |
+//! | `PUT /users/{name}`        | makes a user of IAM, or new keys for one: answers `name`, `arn`, `accessKeyId`,  |
+//! |                            | `secretAccessKey`, `mfaSerial`, `mfaSeed`; `DELETE` removes it and its keys      |
+//! | `GET /users/{name}/mfa-code` | a code of its MFA device that is good now and has not been used, as `code`; with |
+//! |                            | `?steps=N` the one of so many half minutes from now, used or not                 |
+//! | `PUT /roles/{account}/{name}` | makes or changes a role ([`crate::aws::iam`]): `trusted`, `webIdentity`       |
+//! |                            | (`audience`, `subject`), `externalId`, `requireMfa`, `maxSessionSeconds`,        |
+//! |                            | `lifeSeconds`; `DELETE` removes it                                               |
+//! | `POST /identity-token`     | makes an identity token ([`crate::aws::identity_tokens`]), as `token`: `sub`,    |
+//! |                            | `aud`, `iss`, `lifeSeconds`, `forged`                                            |
 //! | `PUT /certificates/{name}` | changes `status` (`active`, `revoked`, `unknown`) and `things`; `pem` registers   |
 //! | `POST /connections/drop`   | ends all connections but those to the control port                               |
 //! | `GET /log`                 | shows the log ([`crate::log`]); `?event=` picks a kind, `?service=` a service    |
@@ -25,6 +34,8 @@
 //! | `POST /shutdown`           | answers, then stops the testbed                                                  |
 //!
 //! Changes answer 200 with what they changed, the others with `{}`.
+
+mod iam;
 
 use std::{
     sync::{Arc, Mutex},
@@ -106,11 +117,11 @@ impl Control {
                 return Ok(put_faults(&world.faults, schedule));
             }
             ("PUT", ["faults", service]) => {
-                let faults = self.faults_of(service)?;
-                return Ok(put_faults(faults, Schedule::parse(Victim::Signed, body(request)?)?));
+                let (faults, victim) = self.faults_of(service)?;
+                return Ok(put_faults(faults, Schedule::parse(victim, body(request)?)?));
             }
             ("DELETE", ["faults"]) => *lock(&world.faults) = Schedule::default(),
-            ("DELETE", ["faults", service]) => *lock(self.faults_of(service)?) = Schedule::default(),
+            ("DELETE", ["faults", service]) => *lock(self.faults_of(service)?.0) = Schedule::default(),
             ("PUT", ["link"]) => return Ok(put_script(&world.link_faults, Script::parse(body(request)?)?)),
             ("PUT", ["proxy"]) => return Ok(put_script(&world.proxy_faults, Script::parse(body(request)?)?)),
             ("DELETE", ["link"]) => *lock(&world.link_faults) = Script::default(),
@@ -134,17 +145,20 @@ impl Control {
             ("DELETE", ["log"]) => world.log.clear(),
             ("POST", ["reset"]) => world.reset(),
             ("POST", ["shutdown"]) => self.stop = true,
-            (method, _) => {
+            (method, segments) => {
+                if let Some(done) = iam::route(world, request, segments) {
+                    return done;
+                }
                 return Err(Error(404, format!("there is no {method} {} on the control port", request.path)));
             }
         }
         Ok(json!({}))
     }
 
-    fn faults_of(&self, service: &str) -> Result<&Mutex<Schedule>, Error> {
+    fn faults_of(&self, service: &str) -> Result<(&Mutex<Schedule>, Victim), Error> {
         match service {
-            "sts" => Ok(&self.world.sts_faults),
-            "s3" => Ok(&self.world.s3_faults),
+            "sts" => Ok((&self.world.sts_faults, Victim::Sts)),
+            "s3" => Ok((&self.world.s3_faults, Victim::S3)),
             _ => Err(Error(404, format!("there is no service `{service}` with faults of its own"))),
         }
     }

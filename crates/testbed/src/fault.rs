@@ -11,7 +11,7 @@
 //! | `status`           | `code`, `retryAfter`?, `message`?, `errorType`?, `body`?   | that status                            |
 //! | `html-body`        | `status` (200)                                             | a page of HTML                         |
 //! | `empty-body`       | `status` (200)                                             | no body                                |
-//! | `truncated-json`   |                                                            | half the JSON, with the right length   |
+//! | `truncated-json`   |                                                            | half the JSON or XML, with the right length |
 //! | `truncated-body`   |                                                            | half the body, then the end            |
 //! | `large-body`       | `bytes`                                                    | a valid answer, padded by so much      |
 //! | `slow-headers`     | `ms`                                                       | a pause before each line of the head   |
@@ -36,14 +36,16 @@
 //! | `error`            | `code`, `status`?, `message`?                              | that error of STS or S3, in its format |
 //!
 //! Fields are named `credentials`, `accessKeyId`, `secretAccessKey`, `sessionToken` or `expiration`. Faults of the
-//! JSON leave answers other than 200 alone. `close-after-tls` and `half-open` read the request
+//! fields leave answers other than 200 alone. `close-after-tls` and `half-open` read the request
 //! first. `reset-at` beyond the end of the answer sends all of it, then resets.
 //!
 //! An `error` is given whatever the keys are like. Without `status` it has the one that belongs to the code, as
-//! `ExpiredToken`, `AccessDenied` or `ServiceUnavailable` have, and 400 if the service does not know the code. STS
-//! and S3 have neither JSON nor keys to give, so they lack those faults, and only they have `error`.
+//! `ExpiredToken`, `AccessDenied` or `ServiceUnavailable` have, and 400 if the service does not know the code. Only STS
+//! and S3 have it. S3 has no keys to give and so lacks the faults of fields; STS has them, in XML, but for
+//! `expired` and `duplicate-keys`: the `lifeSeconds` setting makes its keys end early.
 
 mod apply;
+mod fields;
 mod schedule;
 
 use serde::{Deserialize, Serialize};
@@ -145,8 +147,10 @@ pub(crate) enum Fault {
 pub(crate) enum Victim {
     /// The credentials endpoint.
     Endpoint,
-    /// STS or S3.
-    Signed,
+    /// STS.
+    Sts,
+    /// S3.
+    S3,
 }
 
 /// The value of `Retry-After`: seconds, or a date as text.
@@ -159,7 +163,7 @@ pub(crate) enum RetryAfter {
     Text(String),
 }
 
-/// A field of the endpoint's answer.
+/// A field of an answer with keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Field {
@@ -168,18 +172,6 @@ pub(crate) enum Field {
     SecretAccessKey,
     SessionToken,
     Expiration,
-}
-
-impl Field {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Credentials => "credentials",
-            Self::AccessKeyId => "accessKeyId",
-            Self::SecretAccessKey => "secretAccessKey",
-            Self::SessionToken => "sessionToken",
-            Self::Expiration => "expiration",
-        }
-    }
 }
 
 impl Fault {
@@ -194,16 +186,15 @@ impl Fault {
     /// Whether this victim can have it.
     fn strikes(&self, victim: Victim) -> bool {
         match self {
-            Self::Error { .. } => victim == Victim::Signed,
+            Self::Error { .. } => matches!(victim, Victim::Sts | Victim::S3),
+            Self::Expired { .. } | Self::DuplicateKeys {} => victim == Victim::Endpoint,
             Self::TruncatedJson {}
             | Self::LargeBody { .. }
-            | Self::Expired { .. }
             | Self::BadExpiration { .. }
             | Self::MissingField { .. }
             | Self::EmptyField { .. }
             | Self::WrongTypeField { .. }
-            | Self::UnknownFields {}
-            | Self::DuplicateKeys {} => victim == Victim::Endpoint,
+            | Self::UnknownFields {} => victim != Victim::S3,
             _ => true,
         }
     }

@@ -9,12 +9,13 @@
 //! | `link`, `proxy`    | a connection to the relay, a request to the proxy: [`crate::link`], [`crate::proxy`]  |
 //! | `request`          | `connection`, `number` on it, `service`, `method`, `path`, `headers`, `status`        |
 //! |                    | (`null` if none was sent), `fault` (or `null`), `requestId`; for STS and S3 also      |
-//! |                    | `action`, `accessKeyId` (whose signature it bears, good or not) and `error` (the      |
-//! |                    | code), each `null` if there is none                                                   |
+//! |                    | `action`, `parameters` (of STS), `accessKeyId` (whose signature it bears, good or     |
+//! |                    | not) and `error` (the code), each `null` if there is none                             |
 //!
 //! Every event has `event` and `time` (this machine's, whatever the servers' clock says). No secret key, session token, signature or PIN is ever written: of
-//! `authorization` only `Credential` and `SignedHeaders` are kept, of a security token its length. Query strings
-//! and bodies are not kept at all.
+//! `authorization` only `Credential` and `SignedHeaders` are kept, of a security token its length, and so
+//! of MFA codes, identity tokens and context assertions among the parameters. Query strings and other bodies are not
+//! kept at all.
 
 use std::{
     collections::VecDeque,

@@ -15,6 +15,7 @@
 mod aws;
 mod clock;
 mod control;
+mod encoding;
 mod failure;
 mod fault;
 mod folder;
@@ -104,7 +105,7 @@ fn serve(dir: &Path, with_tokens: bool, stop_with_stdin: bool) -> Result<(), Fai
         };
         let bad_link = Link::open(addresses.iot, &world).await?;
         let proxy = proxy::listen(&world).await?;
-        let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses, &bad_link, proxy);
+        let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses, &bad_link, proxy, &world);
         writeln!(io::stdout(), "{line}").during("writing to stdout")?;
         stopped.await;
         Ok(())

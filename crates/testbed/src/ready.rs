@@ -5,12 +5,14 @@ use std::{net::SocketAddr, path::Path};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    aws::{alias, buckets},
+    aws::{alias, buckets, iam, identity_tokens},
     folder::Folder,
     link::Link,
     pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
     proxy,
+    sync::lock,
     tokens::{Token, Tokens},
+    world::World,
 };
 
 /// Where the servers listen.
@@ -31,6 +33,7 @@ pub(crate) fn line(
     addresses: &Addresses,
     link: &Link,
     proxy: SocketAddr,
+    world: &World,
 ) -> String {
     let devices: Map<String, Value> = pki
         .devices
@@ -63,6 +66,12 @@ pub(crate) fn line(
             "http": format!("http://{}", addresses.sts_http),
             "https": format!("https://{HOST}:{}", addresses.sts_https.port()),
         },
+        "iam": iam_json(world),
+        "identityTokens": {
+            "issuer": identity_tokens::ISSUER,
+            "audience": identity_tokens::AUDIENCE,
+            "subject": identity_tokens::SUBJECT,
+        },
         "s3": {
             "http": format!("http://{}", addresses.s3_http),
             "https": format!("https://{HOST}:{}", addresses.s3_https.port()),
@@ -80,6 +89,20 @@ pub(crate) fn line(
         "passphrase": PASSPHRASE,
     })
     .to_string()
+}
+
+fn iam_json(world: &World) -> Value {
+    let iam = lock(&world.iam);
+    let roles: Map<String, Value> = iam
+        .role_arns()
+        .filter_map(|arn| Some((alias::role_name(arn)?.to_owned(), arn.clone().into())))
+        .collect();
+    json!({
+        "account": iam::ACCOUNT,
+        "otherAccount": iam::OTHER_ACCOUNT,
+        "user": iam.user(iam::USER).map(iam::User::to_json),
+        "roles": roles,
+    })
 }
 
 fn tokens_json(tokens: &Tokens) -> Value {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::overlay::overlay;
 
+/// Nothing of AWS lasts longer: a day and a half.
+pub(crate) const LONGEST_LIFE_SECONDS: u64 = 129_600;
+
 /// What the servers currently do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -29,6 +32,11 @@ pub(crate) struct Settings {
     pub(crate) require_sni: bool,
     /// Whether the proxy asks for a user name and password.
     pub(crate) proxy_auth: bool,
+    /// How long keys last that come from anywhere but the credentials endpoint, whatever was asked for. Below zero they
+    /// have expired from the start.
+    pub(crate) life_seconds: Option<i64>,
+    /// Whether an MFA code is good only once, as AWS has it.
+    pub(crate) mfa_once: bool,
     /// How far the servers' clock is ahead of this machine's. Certificates are judged by the machine's.
     pub(crate) clock_offset_seconds: i64,
 }
@@ -141,6 +149,8 @@ impl Default for Settings {
             honour_duration: false,
             require_sni: true,
             proxy_auth: false,
+            life_seconds: None,
+            mfa_once: true,
             clock_offset_seconds: 0,
         }
     }
@@ -157,8 +167,16 @@ impl Settings {
         if settings.clock_offset_seconds.unsigned_abs() > 100 * 366 * 86_400 {
             return Err("`clockOffsetSeconds` must stay within a hundred years".to_owned());
         }
+        if !settings.life_seconds.is_none_or(is_life) {
+            return Err(format!("`lifeSeconds` must lie within {LONGEST_LIFE_SECONDS} seconds"));
+        }
         Ok(settings)
     }
+}
+
+/// Whether keys can last so long, or have expired so long ago.
+pub(crate) fn is_life(seconds: i64) -> bool {
+    seconds.unsigned_abs() <= LONGEST_LIFE_SECONDS
 }
 
 #[cfg(test)]
@@ -184,6 +202,7 @@ mod tests {
             (json!({"versions": []}), "at least one"),
             (json!({"tickets": "yes"}), "boolean"),
             (json!([]), "object"),
+            (json!({"lifeSeconds": 200_000}), "129600"),
             (json!({"clockOffsetSeconds": i64::MIN}), "hundred years"),
         ] {
             let error = Settings::default().patched(patch.clone()).unwrap_err();

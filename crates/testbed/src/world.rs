@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -18,7 +18,9 @@ use crate::{
         alias::{self, Alias},
         buckets::Buckets,
         certificates::Certificates,
-        vault::Vault,
+        iam::Iam,
+        identity_tokens::Issuer,
+        vault::{Issued, Vault},
     },
     clock,
     failure::Failure,
@@ -43,22 +45,33 @@ pub(crate) struct World {
     pub(crate) proxy_faults: Mutex<Script<proxy::Fault>>,
     pub(crate) aliases: Mutex<BTreeMap<String, Alias>>,
     pub(crate) certificates: Mutex<Certificates>,
+    /// Users and roles.
+    pub(crate) iam: Mutex<Iam>,
+    /// Who signs identity tokens.
+    pub(crate) issuer: Issuer,
     pub(crate) vault: Mutex<Vault>,
     /// What S3 keeps.
     pub(crate) buckets: Mutex<Buckets>,
     pub(crate) log: Log,
     /// Told when the testbed is to stop.
     pub(crate) stop: Notify,
-    /// The registry as it was at the start, for [`World::reset`].
-    pristine: Certificates,
+    /// As they were at the start, for [`World::reset`].
+    pristine: Pristine,
     connections: AtomicU64,
     open: AtomicUsize,
     drops: watch::Sender<u64>,
 }
 
+/// What the start has made and a reset brings back.
+struct Pristine {
+    certificates: Certificates,
+    iam: Iam,
+}
+
 impl World {
     /// The state at the start; the log goes to `DIR/requests.jsonl`.
     pub(crate) fn new(log: &Path, certificates: Certificates) -> Result<Self, Failure> {
+        let iam = Iam::new();
         Ok(Self {
             settings: Mutex::default(),
             faults: Mutex::default(),
@@ -68,11 +81,13 @@ impl World {
             proxy_faults: Mutex::default(),
             aliases: Mutex::new(alias::defaults()),
             certificates: Mutex::new(certificates.clone()),
+            iam: Mutex::new(iam.clone()),
+            issuer: Issuer::new()?,
             vault: Mutex::default(),
             buckets: Mutex::default(),
             log: Log::create(log)?,
             stop: Notify::new(),
-            pristine: certificates,
+            pristine: Pristine { certificates, iam },
             connections: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             drops: watch::Sender::new(0),
@@ -87,6 +102,17 @@ impl World {
     /// The servers' time.
     pub(crate) fn now(&self) -> OffsetDateTime {
         clock::now(lock(&self.settings).clock_offset_seconds)
+    }
+
+    /// How long keys last that were asked for `asked` seconds of a role whose keys last `of_role`.
+    pub(crate) fn life(&self, of_role: Option<i64>, asked: i64) -> i64 {
+        self.settings().life_seconds.or(of_role).unwrap_or(asked)
+    }
+
+    /// The keys of this id, whether issued or a user's own.
+    pub(crate) fn keys(&self, access_key_id: &str) -> Option<Arc<Issued>> {
+        let issued = lock(&self.vault).find(access_key_id);
+        issued.or_else(|| lock(&self.iam).keys(access_key_id))
     }
 
     /// Counts a new connection.
@@ -110,7 +136,8 @@ impl World {
         *lock(&self.link_faults) = Script::default();
         *lock(&self.proxy_faults) = Script::default();
         *lock(&self.aliases) = alias::defaults();
-        *lock(&self.certificates) = self.pristine.clone();
+        *lock(&self.certificates) = self.pristine.certificates.clone();
+        *lock(&self.iam) = self.pristine.iam.clone();
         *lock(&self.vault) = Vault::default();
         *lock(&self.buckets) = Buckets::default();
         self.drop_connections();

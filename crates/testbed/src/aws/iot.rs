@@ -26,6 +26,7 @@ use super::{
     alias::{self, Alias, Outcome},
     certificates,
     judge::{ChainVerdict, judge, verify_chain},
+    principal::{Attributes, Principal},
     vault::Issued,
 };
 use crate::{
@@ -128,9 +129,11 @@ impl Endpoint {
     }
 
     fn issue(&self, alias: Alias, seconds: i64) -> Arc<Issued> {
-        let session_name = self.presented.first().map(|leaf| certificates::id(leaf)).unwrap_or_default();
+        // The real endpoint uses the certificate id as the session name.
+        let name = self.presented.first().map(|leaf| certificates::id(leaf)).unwrap_or_default();
         let expires = self.world.now() + Duration::seconds(seconds);
-        lock(&self.world.vault).issue(expires, alias.role_arn, session_name)
+        let principal = Principal::Session { role_arn: alias.role_arn, name };
+        lock(&self.world.vault).issue(expires, principal, Attributes::default())
     }
 }
 

@@ -1,13 +1,13 @@
-//! What STS and S3 have in common: they accept exactly the keys the credentials endpoint has issued, for as long as
-//! those are good, and can be told to say otherwise.
+//! What STS and S3 have in common: they accept exactly the keys the testbed has issued, for as long as those are good,
+//! and can be told to say otherwise.
 //!
 //! A request is looked at in this order: is it one the service knows at all ([`Api::admit`]); is it signed, and can
-//! the signature be read; did the endpoint issue the key, and is the token its own; is the signature right; have the
+//! the signature be read; did the testbed issue the key, and is the token its own; is the signature right; have the
 //! keys neither expired nor been revoked. Which status and code each answer has is the table of the service.
 
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     sigv4::{Authorization, Mismatch, Problem, Scheme},
@@ -35,6 +35,11 @@ pub(crate) trait Api: Send + Sync + 'static {
     /// The name of what is asked for, if it has one.
     fn action(request: &Request) -> Option<String>;
 
+    /// The parameters it came with, as the log may show them.
+    fn parameters(_request: &Request) -> Value {
+        Value::Null
+    }
+
     /// What can be said before the signature is looked at.
     fn admit(request: &Request) -> Result<(), Refusal>;
 
@@ -43,6 +48,15 @@ pub(crate) trait Api: Send + Sync + 'static {
 
     /// The status that goes with an error code.
     fn status(code: &str) -> u16;
+
+    /// Does what anybody may ask for, whether it is signed or not; `None` if it is not for anybody.
+    fn perform_unsigned(
+        _world: &World,
+        _request: &Request,
+        _request_id: &str,
+    ) -> Option<Result<Answer, Refusal>> {
+        None
+    }
 
     /// Does what a caller with good keys asks for.
     fn perform(
@@ -122,6 +136,9 @@ impl<A: Api> Signed<A> {
     /// The proper answer.
     fn respond(&self, request: &Request, request_id: &str) -> Result<Answer, Refusal> {
         A::admit(request)?;
+        if let Some(done) = A::perform_unsigned(&self.world, request, request_id) {
+            return done;
+        }
         let caller = authenticate(&self.world, request, &A::SCHEME).map_err(A::refusal)?;
         A::perform(&self.world, &caller, request, request_id)
     }
@@ -130,11 +147,12 @@ impl<A: Api> Signed<A> {
 /// Who signed the request.
 fn authenticate(world: &World, request: &Request, scheme: &Scheme) -> Result<Arc<Issued>, Denial> {
     let authorization = Authorization::of(request)?;
-    let issued = lock(&world.vault).find(&authorization.access_key_id).ok_or(Denial::UnknownKey)?;
-    if !request.header(TOKEN_HEADER).is_some_and(|token| issued.has_token(token)) {
+    let issued = world.keys(&authorization.access_key_id).ok_or(Denial::UnknownKey)?;
+    let token = request.header(TOKEN_HEADER);
+    if !issued.has_token(token) {
         return Err(Denial::WrongToken);
     }
-    if !authorization.signs(TOKEN_HEADER) {
+    if token.is_some() && !authorization.signs(TOKEN_HEADER) {
         let message = "'X-Amz-Security-Token' must be a 'SignedHeader' in the AWS Authorization.";
         return Err(Mismatch::wrong(message).into());
     }
@@ -172,6 +190,7 @@ impl<A: Api> Handler for Signed<A> {
                 "method": request.method,
                 "path": request.path,
                 "action": A::action(&request),
+                "parameters": A::parameters(&request),
                 "accessKeyId": Authorization::of(&request).ok().map(|read| read.access_key_id),
                 "headers": log::headers(&request),
                 "status": status,

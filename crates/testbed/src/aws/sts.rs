@@ -9,13 +9,48 @@
 //! | the signature, its scope or its time is wrong      | 403    | `SignatureDoesNotMatch`      |
 //! | the keys have expired or been revoked              | 403    | `ExpiredToken`               |
 //! | the action is another                              | 400    | `InvalidAction`              |
+//! | a parameter is missing or cannot be                | 400    | `ValidationError`            |
+//! | `Policy` is not a policy                           | 400    | `MalformedPolicyDocument`    |
+//! | a tag is there twice, or is an inherited one       | 400    | `InvalidParameterValue`      |
+//! | policies and tags take more room than there is     | 400    | `PackedPolicyTooLarge`       |
+//! | the MFA code is wrong, old, or has been used; the  | 403    | `AccessDenied`               |
+//! | device is not the caller's; one came without the   |        |                              |
+//! | other                                              |        |                              |
+//! | the role is missing, does not trust the caller,    | 403    | `AccessDenied`               |
+//! | wants another external id, or wants MFA            |        |                              |
+//! | the source identity is another than the caller's   | 403    | `AccessDenied`               |
+//! | the session would last longer than the role allows | 400    | `ValidationError`            |
+//! | or, with a role's keys, than an hour               |        |                              |
 //!
-//! They are looked at in this order. New actions go into [`perform`].
+//! They are looked at in this order. Two actions differ. `GetSessionToken` takes long-term keys alone (403
+//! `AccessDenied`). `AssumeRoleWithWebIdentity` needs no signature; a signature that came is not looked at:
+//!
+//! | Refused because the identity token                 | Status | `Code`                       |
+//! |----------------------------------------------------|--------|------------------------------|
+//! | is none, is forged, or is from another issuer      | 400    | `InvalidIdentityToken`       |
+//! | has expired                                        | 400    | `ExpiredTokenException`      |
+//! | is for another audience                            | 400    | `InvalidIdentityToken`       |
+//! | is about somebody whom the role does not trust     | 403    | `AccessDenied`               |
+//!
+//! Who may assume what is in [`super::iam`]; where the tokens come from in [`super::identity_tokens`]. Keys last as
+//! long as was asked for, unless the role's or the `lifeSeconds` setting says otherwise. Statuses and codes are those
+//! of the real service; messages are so where they are known. Which code a doubtful tag has is our choice.
+
+mod assume_role;
+mod caller_identity;
+mod mfa;
+mod parameters;
+mod policy;
+mod reply;
+mod session_token;
+mod web_identity;
 
 use std::sync::Mutex;
 
+use serde_json::Value;
+
+use self::parameters::Parameters;
 use super::{
-    alias,
     signed::{Api, Denial, Refusal},
     sigv4::{Problem, Scheme},
     vault::Issued,
@@ -23,22 +58,14 @@ use super::{
 };
 use crate::{
     fault::Schedule,
-    http::{
-        answer::Answer,
-        request::{Request, form},
-    },
+    http::{answer::Answer, request::Request},
     world::World,
 };
 
-/// The account everything belongs to.
-const ACCOUNT: &str = "123456789012";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// STS.
 pub(crate) struct Sts;
-
-/// The parameters of an action.
-type Parameters = [(String, String)];
 
 impl Api for Sts {
     const SCHEME: Scheme = Scheme { service: "sts", encodes_path_again: true, declares_payload: false };
@@ -48,7 +75,11 @@ impl Api for Sts {
     }
 
     fn action(request: &Request) -> Option<String> {
-        parameter(&parameters(request), "Action").map(str::to_owned)
+        Parameters::of(request).raw("Action").map(str::to_owned)
+    }
+
+    fn parameters(request: &Request) -> Value {
+        Parameters::of(request).to_json()
     }
 
     fn admit(request: &Request) -> Result<(), Refusal> {
@@ -80,6 +111,7 @@ impl Api for Sts {
         match code {
             "AccessDenied"
             | "ExpiredToken"
+            | "IDPRejectedClaim"
             | "InvalidClientTokenId"
             | "MissingAuthenticationToken"
             | "SignatureDoesNotMatch" => 403,
@@ -89,14 +121,23 @@ impl Api for Sts {
         }
     }
 
+    fn perform_unsigned(
+        world: &World,
+        request: &Request,
+        request_id: &str,
+    ) -> Option<Result<Answer, Refusal>> {
+        let parameters = Parameters::of(request);
+        (parameters.raw("Action") == Some(web_identity::ACTION))
+            .then(|| web_identity::perform(world, &parameters, request_id).map(xml))
+    }
+
     fn perform(
-        _world: &World,
+        world: &World,
         caller: &Issued,
         request: &Request,
         request_id: &str,
     ) -> Result<Answer, Refusal> {
-        perform(caller, &parameters(request), request_id)
-            .map(|body| Answer::new(200, "text/xml", body.into_bytes()))
+        perform(world, caller, &Parameters::of(request), request_id).map(xml)
     }
 
     fn refuse(_request: &Request, refusal: &Refusal, request_id: &str) -> Answer {
@@ -118,38 +159,28 @@ impl Api for Sts {
 }
 
 /// The actions there are: the body of the answer, or an error.
-fn perform(caller: &Issued, parameters: &Parameters, request_id: &str) -> Result<String, Refusal> {
-    match parameter(parameters, "Action") {
-        Some("GetCallerIdentity") => Ok(get_caller_identity(caller, request_id)),
+fn perform(
+    world: &World,
+    caller: &Issued,
+    parameters: &Parameters,
+    request_id: &str,
+) -> Result<String, Refusal> {
+    match parameters.raw("Action") {
+        Some("AssumeRole") => assume_role::perform(world, caller, parameters, request_id),
+        Some("GetCallerIdentity") => Ok(caller_identity::perform(&caller.principal, request_id)),
+        Some("GetSessionToken") => session_token::perform(world, caller, parameters, request_id),
         Some(action) => {
-            let version = parameter(parameters, "Version").unwrap_or("NO_VERSION_SPECIFIED");
+            let version = parameters.raw("Version").unwrap_or("NO_VERSION_SPECIFIED");
             Err(invalid_action(format!("Could not find operation {action} for version {version}")))
         }
         None => Err(invalid_action("Could not find operation".to_owned())),
     }
 }
 
-fn get_caller_identity(caller: &Issued, request_id: &str) -> String {
-    let role = alias::role_name(&caller.role_arn).unwrap_or("unknown");
-    let session = &caller.session_name;
-    format!(
-        "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    \
-         <Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{}/{session}</Arn>\n    \
-         <UserId>AROATESTBEDROLEID0001:{session}</UserId>\n    <Account>{ACCOUNT}</Account>\n  \
-         </GetCallerIdentityResult>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  \
-         </ResponseMetadata>\n</GetCallerIdentityResponse>\n",
-        escape(role)
-    )
+fn xml(body: String) -> Answer {
+    Answer::new(200, "text/xml", body.into_bytes())
 }
 
 fn invalid_action(message: String) -> Refusal {
     Refusal::new(400, "InvalidAction", message)
-}
-
-fn parameters(request: &Request) -> Vec<(String, String)> {
-    form(&String::from_utf8_lossy(&request.body))
-}
-
-fn parameter<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
-    parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
 }

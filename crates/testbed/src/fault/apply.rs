@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{Fault, Field, RetryAfter};
+use super::{Fault, Field, RetryAfter, fields};
 use crate::{
     clock,
     http::{
@@ -105,26 +105,18 @@ impl Fault {
         }
     }
 
-    /// The faults of the JSON in a good answer.
+    /// The faults of the JSON or XML in a good answer.
     fn rewrite(&self, mut answer: Answer) -> Answer {
         match self {
             Self::TruncatedJson {} => answer.body.truncate(answer.body.len() / 2),
-            Self::LargeBody { bytes } => edit(&mut answer.body, |body| {
-                body.insert("padding".to_owned(), "x".repeat(*bytes).into());
-            }),
+            Self::LargeBody { bytes } => fields::pad(&mut answer.body, *bytes),
             Self::BadExpiration { value } => {
-                edit(&mut answer.body, |body| set(body, Field::Expiration, Some(value.clone().into())));
+                fields::set(&mut answer.body, Field::Expiration, Some(&json!(value)));
             }
-            Self::MissingField { name } => edit(&mut answer.body, |body| set(body, *name, None)),
-            Self::EmptyField { name } => edit(&mut answer.body, |body| set(body, *name, Some("".into()))),
-            Self::WrongTypeField { name } => edit(&mut answer.body, |body| set(body, *name, Some(42.into()))),
-            Self::UnknownFields {} => edit(&mut answer.body, |body| {
-                if let Some(Value::Object(credentials)) = body.get_mut("credentials") {
-                    credentials.insert("accountId".to_owned(), "123456789012".into());
-                    credentials.insert("nested".to_owned(), json!({"list": [1, null, {"deep": true}]}));
-                }
-                body.insert("futureField".to_owned(), json!([{"a": 1}]));
-            }),
+            Self::MissingField { name } => fields::set(&mut answer.body, *name, None),
+            Self::EmptyField { name } => fields::set(&mut answer.body, *name, Some(&json!(""))),
+            Self::WrongTypeField { name } => fields::set(&mut answer.body, *name, Some(&json!(42))),
+            Self::UnknownFields {} => fields::add_unknown(&mut answer.body),
             // A JSON value cannot hold a key twice; text can.
             Self::DuplicateKeys {} => {
                 let body = String::from_utf8_lossy(&answer.body);
@@ -134,27 +126,5 @@ impl Fault {
             _ => {}
         }
         answer
-    }
-}
-
-fn edit(body: &mut Vec<u8>, change: impl FnOnce(&mut Map<String, Value>)) {
-    if let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) {
-        change(&mut fields);
-        *body = Value::Object(fields).to_string().into_bytes();
-    }
-}
-
-/// Sets or removes a field, wherever it belongs.
-fn set(body: &mut Map<String, Value>, field: Field, value: Option<Value>) {
-    let fields = if field == Field::Credentials {
-        body
-    } else if let Some(Value::Object(credentials)) = body.get_mut("credentials") {
-        credentials
-    } else {
-        return;
-    };
-    match value {
-        Some(value) => drop(fields.insert(field.name().to_owned(), value)),
-        None => drop(fields.shift_remove(field.name())),
     }
 }

@@ -143,20 +143,23 @@ mod tests {
     fn a_service_has_the_faults_that_make_sense_for_it() {
         let error = json!({"mode": "error", "code": "ExpiredToken", "status": 403, "message": "m"});
         assert!(parse(error.clone()).unwrap_err().contains("no `error`"));
-        let schedule = Schedule::parse(Victim::Signed, error.clone()).unwrap();
+        let schedule = Schedule::parse(Victim::Sts, error.clone()).unwrap();
         let Some(Value::Object(mut shown)) = schedule.to_json().get(0).cloned() else {
             panic!("{schedule:?}")
         };
         shown.shift_remove("count");
         assert_eq!(Value::Object(shown), error);
         let odd = json!({"mode": "error", "code": "X", "status": 99});
-        assert!(Schedule::parse(Victim::Signed, odd).unwrap_err().contains("599"));
+        assert!(Schedule::parse(Victim::Sts, odd).unwrap_err().contains("599"));
         for fault in [json!({"mode": "half-open"}), json!({"mode": "status", "code": 503})] {
-            assert!(Schedule::parse(Victim::Signed, fault).is_ok());
+            assert!(Schedule::parse(Victim::Sts, fault).is_ok());
         }
         for fault in [json!({"mode": "expired"}), json!({"mode": "duplicate-keys"})] {
-            assert!(Schedule::parse(Victim::Signed, fault).unwrap_err().contains("there is no"));
+            assert!(Schedule::parse(Victim::Sts, fault).unwrap_err().contains("there is no"));
         }
+        let missing = json!({"mode": "missing-field", "name": "expiration"});
+        assert!(Schedule::parse(Victim::Sts, missing.clone()).is_ok());
+        assert!(Schedule::parse(Victim::S3, missing).unwrap_err().contains("there is no"));
     }
 
     #[test]

@@ -76,7 +76,8 @@ async fn refuses_with_the_codes_of_aws() {
             (unsigned, 403, "MissingAuthenticationToken"),
             (good.replace("AWS4-HMAC-SHA256", "Basic"), 400, "IncompleteSignature"),
             (good.replace("POST", "GET"), 400, "InvalidAction"),
-            (sign(&keys, "h", &date, "Action=AssumeRole&Version=2011-06-15"), 400, "InvalidAction"),
+            (sign(&keys, "h", &date, "Action=AssumeRole&Version=2011-06-15"), 400, "ValidationError"),
+            (sign(&keys, "h", &date, "Action=AssumeRoot&Version=2011-06-15"), 400, "InvalidAction"),
             (sign(&keys, "h", &date, ""), 400, "InvalidAction"),
         ] {
             let reply = post(&bed, &request).await;
