@@ -93,6 +93,21 @@ class Testbed {
     return (await this.control("POST", "/identity-token", wanted)).token;
   }
 
+  /** Signs in to SSO: what `aws sso login` keeps in its cache. */
+  signIn(lifeSeconds = undefined) {
+    return this.control("POST", "/sso/login", lifeSeconds === undefined ? {} : { lifeSeconds });
+  }
+
+  /** No token of SSO is good any more. */
+  signOut() {
+    return this.control("POST", "/sso/logout");
+  }
+
+  /** No token of IMDS is good any more. */
+  forgetImdsTokens() {
+    return this.control("POST", "/imds/forget-tokens");
+  }
+
   /** Keys are taken for expired from now on: these, or all there are. */
   revoke(accessKeyId = undefined) {
     return this.control("POST", "/keys/revoke", accessKeyId === undefined ? {} : { accessKeyId });

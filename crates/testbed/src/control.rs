@@ -6,7 +6,7 @@
 //! | `PUT /config`              | changes the settings it names ([`crate::settings`])                              |
 //! | `PUT /faults`              | replaces the faults by one, or by a list of them ([`crate::fault`])              |
 //! | `DELETE /faults`           | clears them                                                                      |
-//! | `PUT /faults/{service}`    | the same for `sts` or `s3`                                                       |
+//! | `PUT /faults/{service}`    | the same for `sts`, `s3`, `container`, `imds`, `sso` or `sso-oidc`               |
 //! | `DELETE /faults/{service}` | clears those                                                                     |
 //! | `PUT /link`, `PUT /proxy`  | the same for connections to the relay ([`crate::link`]), and to the proxy        |
 //! |                            | ([`crate::proxy`]); `DELETE` clears them                                         |
@@ -24,11 +24,15 @@
 //! |                            | `lifeSeconds`; `DELETE` removes it                                               |
 //! | `POST /identity-token`     | makes an identity token ([`crate::aws::identity_tokens`]), as `token`: `sub`,    |
 //! |                            | `aud`, `iss`, `lifeSeconds`, `forged`                                            |
+//! | `POST /sso/login`          | signs in to SSO: answers what `aws sso login` keeps in its cache; `lifeSeconds`  |
+//! |                            | is how long the access token lasts                                               |
+//! | `POST /sso/logout`         | ends every sign-in: no access token and no refresh token is good any more        |
+//! | `POST /imds/forget-tokens` | does so with the tokens of IMDS                                                  |
 //! | `PUT /certificates/{name}` | changes `status` (`active`, `revoked`, `unknown`) and `things`; `pem` registers   |
 //! | `POST /connections/drop`   | ends all connections but those to the control port                               |
 //! | `GET /log`                 | shows the log ([`crate::log`]); `?event=` picks a kind, `?service=` a service    |
-//! |                            | (`iot`, `sts`, `s3`, `link`, `proxy`); `?atLeast=N&waitMs=M` waits until there   |
-//! |                            | are so many, no longer than that                                                 |
+//! |                            | (`iot`, `link`, `proxy`, or one of those above); `?atLeast=N&waitMs=M` waits     |
+//! |                            | until there are so many, no longer than that                                     |
 //! | `DELETE /log`              | forgets it                                                                       |
 //! | `POST /reset`              | makes everything as it was at the start, ends all connections, forgets the log   |
 //! | `POST /shutdown`           | answers, then stops the testbed                                                  |
@@ -36,6 +40,7 @@
 //! Changes answer 200 with what they changed, the others with `{}`.
 
 mod iam;
+mod sso;
 
 use std::{
     sync::{Arc, Mutex},
@@ -146,7 +151,8 @@ impl Control {
             ("POST", ["reset"]) => world.reset(),
             ("POST", ["shutdown"]) => self.stop = true,
             (method, segments) => {
-                if let Some(done) = iam::route(world, request, segments) {
+                let done = iam::route(world, request, segments);
+                if let Some(done) = done.or_else(|| sso::route(world, request, segments)) {
                     return done;
                 }
                 return Err(Error(404, format!("there is no {method} {} on the control port", request.path)));
@@ -156,11 +162,16 @@ impl Control {
     }
 
     fn faults_of(&self, service: &str) -> Result<(&Mutex<Schedule>, Victim), Error> {
-        match service {
-            "sts" => Ok((&self.world.sts_faults, Victim::Sts)),
-            "s3" => Ok((&self.world.s3_faults, Victim::S3)),
-            _ => Err(Error(404, format!("there is no service `{service}` with faults of its own"))),
-        }
+        let (name, faults) =
+            self.world.service_faults().into_iter().find(|(name, _)| *name == service).ok_or_else(|| {
+                Error(404, format!("there is no service `{service}` with faults of its own"))
+            })?;
+        let victim = match name {
+            "sts" => Victim::Sts,
+            "s3" => Victim::S3,
+            _ => Victim::Endpoint,
+        };
+        Ok((faults, victim))
     }
 
     fn put_alias(&self, name: &str, body: Value) -> Result<Value, Error> {
@@ -187,10 +198,15 @@ impl Control {
                 {
                     filter.event = Some(value);
                 }
-                "service" if matches!(value.as_str(), "iot" | "sts" | "s3" | "link" | "proxy") => {
+                "service" => {
+                    let mut servers = self.world.service_faults().into_iter().map(|(name, _)| name);
+                    if !matches!(value.as_str(), "iot" | "link" | "proxy")
+                        && !servers.any(|name| name == value)
+                    {
+                        return Err(format!("there is no service `{value}`").into());
+                    }
                     filter.service = Some(value);
                 }
-                "service" => return Err(format!("there is no service `{value}`").into()),
                 "event" => return Err(format!("there are no events `{value}`").into()),
                 "atLeast" => at_least = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "waitMs" => wait_ms = number()?.min(LONGEST_WAIT_MS),

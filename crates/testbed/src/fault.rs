@@ -1,5 +1,5 @@
 //! Faults: what `PUT /faults` can make the credentials endpoint do instead of answering properly, and what
-//! `PUT /faults/sts` and `PUT /faults/s3` can make those services do.
+//! `PUT /faults/{service}` can make the others do: `sts`, `s3`, `container`, `imds`, `sso`, `sso-oidc`.
 //!
 //! A fault is a JSON object with a `mode`, the parameters of that mode, and a `count`: how many requests it is
 //! for, or `null` (the default) for every request until it is cleared. A list of such objects is a script: each
@@ -35,7 +35,8 @@
 //! | `http10`           |                                                            | a valid answer of HTTP/1.0, then the end |
 //! | `error`            | `code`, `status`?, `message`?                              | that error of STS or S3, in its format |
 //!
-//! Fields are named `credentials`, `accessKeyId`, `secretAccessKey`, `sessionToken` or `expiration`. Faults of the
+//! Fields are named `credentials`, `accessKeyId`, `secretAccessKey`, `sessionToken` or `expiration`, however the server
+//! spells them. Faults of the
 //! fields leave answers other than 200 alone. `close-after-tls` and `half-open` read the request
 //! first. `reset-at` beyond the end of the answer sends all of it, then resets.
 //!
@@ -145,7 +146,7 @@ pub(crate) enum Fault {
 /// Who can have a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Victim {
-    /// The credentials endpoint.
+    /// The credentials endpoint, and every other source of keys in JSON.
     Endpoint,
     /// STS.
     Sts,

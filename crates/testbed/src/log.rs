@@ -2,7 +2,7 @@
 //!
 //! | Event              | When                                                                                 |
 //! |--------------------|--------------------------------------------------------------------------------------|
-//! | `connection`       | a connection to the endpoint, STS or S3 is ready: `connection`, `service`, and over   |
+//! | `connection`       | a connection to the endpoint, STS, S3 or so is ready: `connection`, `service`, and over   |
 //! |                    | TLS `sni`, `tlsVersion`, `cipher`, `handshake` (`full`, `resumed`),                   |
 //! |                    | `clientCertificate`, `clientKey`, `signatureScheme` (`null` if resumed)               |
 //! | `handshake-failed` | it did not get that far: `connection`, `service`, `sni`, `error`                      |
@@ -13,8 +13,8 @@
 //! |                    | not) and `error` (the code), each `null` if there is none                             |
 //!
 //! Every event has `event` and `time` (this machine's, whatever the servers' clock says). No secret key, session token, signature or PIN is ever written: of
-//! `authorization` only `Credential` and `SignedHeaders` are kept, of a security token its length, and so
-//! of MFA codes, identity tokens and context assertions among the parameters. Query strings and other bodies are not
+//! `authorization` only `Credential` and `SignedHeaders` are kept, of a security token and any other
+//! token in a header its length, and so of MFA codes, identity tokens and context assertions among the parameters. Query strings and other bodies are not
 //! kept at all.
 
 use std::{
@@ -137,7 +137,9 @@ pub(crate) fn headers(request: &Request) -> Value {
         let name = name.to_ascii_lowercase();
         let value = match name.as_str() {
             "authorization" => authorization(value),
-            "x-amz-security-token" => format!("({} characters)", value.len()),
+            "x-amz-security-token" | "x-aws-ec2-metadata-token" | "x-amz-sso_bearer_token" => {
+                format!("({} characters)", value.len())
+            }
             _ => value.clone(),
         };
         match shown.get_mut(&name) {
@@ -151,8 +153,11 @@ pub(crate) fn headers(request: &Request) -> Value {
     Value::Object(shown)
 }
 
-/// What may be kept of an `authorization`: who signed what, not how.
+/// What may be kept of an `authorization`: who signed what, not how. Of one that is no signature, its length.
 fn authorization(value: &str) -> String {
+    if !value.starts_with("AWS4-HMAC-SHA256 ") {
+        return format!("({} characters)", value.len());
+    }
     let parts = value.split([',', ' ']).map(str::trim);
     let kept = parts.filter(|part| part.starts_with("Credential=") || part.starts_with("SignedHeaders="));
     kept.collect::<Vec<_>>().join(", ")
@@ -176,6 +181,8 @@ mod tests {
     #[test]
     fn headers_are_kept_without_secrets() {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let bearer = Request { headers: vec![header("Authorization", "Bearer x")], ..Request::default() };
+        assert_eq!(headers(&bearer), json!({"authorization": "(8 characters)"}));
         let request = Request {
             headers: vec![
                 header(

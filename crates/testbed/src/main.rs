@@ -1,8 +1,10 @@
 //! `testbed`: the local AWS that tests, demo and benchmarks run against.
 //!
-//! One process plays four parts on 127.0.0.1: the AWS IoT credentials endpoint over mutual TLS ([`aws::iot`]), an
-//! STS and an S3 that accept exactly the keys the endpoint issued ([`aws::sts`], [`aws::s3`]), and a control port
-//! through which a test makes any of them misbehave ([`control`], [`fault`], [`settings`]). Before the endpoint there
+//! One process plays all parts on 127.0.0.1. Keys come from the AWS IoT credentials endpoint over mutual TLS
+//! ([`aws::iot`]), from STS for the users and roles of two accounts ([`aws::sts`], [`aws::iam`]), and over plain HTTP
+//! from the container endpoint of ECS and EKS ([`aws::container`]), IMDS ([`aws::imds`]) and SSO ([`aws::sso`]). STS
+//! and S3 ([`aws::s3`]) accept exactly the keys that one of these issued. Through a control port a test makes any of
+//! them misbehave ([`control`], [`fault`], [`settings`]). Before the endpoint there
 //! can be a bad link ([`link`]) and an HTTP proxy ([`proxy`]). It makes its own certificates ([`pki`])
 //! and, on demand, SoftHSM tokens ([`tokens`]), keeps a log of what it saw ([`log`]), and describes all of it in
 //! one line of JSON on stdout ([`ready`]).
@@ -102,6 +104,9 @@ fn serve(dir: &Path, with_tokens: bool, stop_with_stdin: bool) -> Result<(), Fai
             sts_https: listen(Service::StsHttps, &world, &tls).await?,
             s3_http: listen(Service::S3Http, &world, &tls).await?,
             s3_https: listen(Service::S3Https, &world, &tls).await?,
+            container: listen(Service::Container, &world, &tls).await?,
+            imds: listen(Service::Imds, &world, &tls).await?,
+            sso: listen(Service::Sso, &world, &tls).await?,
         };
         let bad_link = Link::open(addresses.iot, &world).await?;
         let proxy = proxy::listen(&world).await?;

@@ -8,8 +8,8 @@ use crate::failure::Failure;
 pub(crate) const USAGE: &str = "\
 Usage: testbed serve --dir DIR [--tokens] [--stop-with-stdin]
 
-Plays AWS IoT, STS and S3 on 127.0.0.1, on ports the system picks. Prints one line of JSON when it is
-ready, then serves until it gets SIGTERM or SIGINT, or POST /shutdown on its control port.
+Plays AWS IoT, STS, S3, the container endpoint, IMDS and SSO on 127.0.0.1, on ports the system picks.
+Prints one line of JSON when it is ready, then serves until it gets SIGTERM or SIGINT, or POST /shutdown on its control port.
 
   --dir DIR           make certificates, keys, tokens and the request log here; created if missing,
                       must be empty or made by an earlier testbed

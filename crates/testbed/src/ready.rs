@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    aws::{alias, buckets, iam, identity_tokens},
+    aws::{alias, buckets, container, iam, identity_tokens, sso},
     folder::Folder,
     link::Link,
     pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
@@ -23,6 +23,9 @@ pub(crate) struct Addresses {
     pub(crate) sts_https: SocketAddr,
     pub(crate) s3_http: SocketAddr,
     pub(crate) s3_https: SocketAddr,
+    pub(crate) container: SocketAddr,
+    pub(crate) imds: SocketAddr,
+    pub(crate) sso: SocketAddr,
 }
 
 /// The ready line, without its line break.
@@ -76,6 +79,19 @@ pub(crate) fn line(
             "http": format!("http://{}", addresses.s3_http),
             "https": format!("https://{HOST}:{}", addresses.s3_https.port()),
             "bucket": buckets::BUCKET,
+        },
+        "container": {
+            "url": format!("http://{}", addresses.container),
+            "relativeUri": container::RELATIVE_PATH,
+            "fullUri": format!("http://{}{}", addresses.container, container::RELATIVE_PATH),
+        },
+        "imds": {"endpoint": format!("http://{}", addresses.imds)},
+        "sso": {
+            "url": format!("http://{}", addresses.sso),
+            "startUrl": sso::START_URL,
+            "region": sso::REGION,
+            "accountId": iam::ACCOUNT,
+            "roleName": sso::ROLE,
         },
         "pki": {
             "deviceCa": path(&pki.device_authority_files().certificate),

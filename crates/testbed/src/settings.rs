@@ -37,6 +37,16 @@ pub(crate) struct Settings {
     pub(crate) life_seconds: Option<i64>,
     /// Whether an MFA code is good only once, as AWS has it.
     pub(crate) mfa_once: bool,
+    /// What `Authorization` must be at the container endpoint; `null` if it does not matter.
+    pub(crate) container_token: Option<String>,
+    /// Whether IMDS wants a token.
+    pub(crate) imds: Imds,
+    /// Whether the instance has a role.
+    pub(crate) imds_role: bool,
+    /// Whether IMDS has the extended paths, with the account id.
+    pub(crate) imds_extended: bool,
+    /// How long access tokens of SSO last.
+    pub(crate) sso_token_seconds: i64,
     /// How far the servers' clock is ahead of this machine's. Certificates are judged by the machine's.
     pub(crate) clock_offset_seconds: i64,
 }
@@ -137,6 +147,18 @@ pub(crate) enum Accept {
     BlackHole,
 }
 
+/// Whether IMDS wants a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Imds {
+    /// It does: version 2 alone.
+    Required,
+    /// It takes one, and does without: version 1 too.
+    Optional,
+    /// IMDS is off.
+    Disabled,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -151,6 +173,11 @@ impl Default for Settings {
             proxy_auth: false,
             life_seconds: None,
             mfa_once: true,
+            container_token: None,
+            imds: Imds::Required,
+            imds_role: true,
+            imds_extended: true,
+            sso_token_seconds: 3600,
             clock_offset_seconds: 0,
         }
     }
@@ -166,6 +193,9 @@ impl Settings {
         // Times beyond the year 9999 cannot be written in the formats of this protocol.
         if settings.clock_offset_seconds.unsigned_abs() > 100 * 366 * 86_400 {
             return Err("`clockOffsetSeconds` must stay within a hundred years".to_owned());
+        }
+        if !(1..=30 * 86_400).contains(&settings.sso_token_seconds) {
+            return Err("`ssoTokenSeconds` must lie between 1 and 2592000".to_owned());
         }
         if !settings.life_seconds.is_none_or(is_life) {
             return Err(format!("`lifeSeconds` must lie within {LONGEST_LIFE_SECONDS} seconds"));
@@ -203,6 +233,7 @@ mod tests {
             (json!({"tickets": "yes"}), "boolean"),
             (json!([]), "object"),
             (json!({"lifeSeconds": 200_000}), "129600"),
+            (json!({"ssoTokenSeconds": 0}), "2592000"),
             (json!({"clockOffsetSeconds": i64::MIN}), "hundred years"),
         ] {
             let error = Settings::default().patched(patch.clone()).unwrap_err();

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 
@@ -20,6 +20,8 @@ use crate::{
         certificates::Certificates,
         iam::Iam,
         identity_tokens::Issuer,
+        imds,
+        sso::sign_ins::SignIns,
         vault::{Issued, Vault},
     },
     clock,
@@ -40,6 +42,10 @@ pub(crate) struct World {
     pub(crate) faults: Mutex<Schedule>,
     pub(crate) sts_faults: Mutex<Schedule>,
     pub(crate) s3_faults: Mutex<Schedule>,
+    pub(crate) container_faults: Mutex<Schedule>,
+    pub(crate) imds_faults: Mutex<Schedule>,
+    pub(crate) sso_faults: Mutex<Schedule>,
+    pub(crate) sso_oidc_faults: Mutex<Schedule>,
     /// Those of the relay and of the proxy.
     pub(crate) link_faults: Mutex<Script<link::Fault>>,
     pub(crate) proxy_faults: Mutex<Script<proxy::Fault>>,
@@ -50,6 +56,10 @@ pub(crate) struct World {
     /// Who signs identity tokens.
     pub(crate) issuer: Issuer,
     pub(crate) vault: Mutex<Vault>,
+    /// The tokens of IMDS.
+    pub(crate) imds_tokens: Mutex<imds::Tokens>,
+    /// Who is signed in to SSO.
+    pub(crate) sign_ins: Mutex<SignIns>,
     /// What S3 keeps.
     pub(crate) buckets: Mutex<Buckets>,
     pub(crate) log: Log,
@@ -77,6 +87,10 @@ impl World {
             faults: Mutex::default(),
             sts_faults: Mutex::default(),
             s3_faults: Mutex::default(),
+            container_faults: Mutex::default(),
+            imds_faults: Mutex::default(),
+            sso_faults: Mutex::default(),
+            sso_oidc_faults: Mutex::default(),
             link_faults: Mutex::default(),
             proxy_faults: Mutex::default(),
             aliases: Mutex::new(alias::defaults()),
@@ -84,6 +98,8 @@ impl World {
             iam: Mutex::new(iam.clone()),
             issuer: Issuer::new()?,
             vault: Mutex::default(),
+            imds_tokens: Mutex::default(),
+            sign_ins: Mutex::default(),
             buckets: Mutex::default(),
             log: Log::create(log)?,
             stop: Notify::new(),
@@ -102,6 +118,18 @@ impl World {
     /// The servers' time.
     pub(crate) fn now(&self) -> OffsetDateTime {
         clock::now(lock(&self.settings).clock_offset_seconds)
+    }
+
+    /// The faults of every server but the credentials endpoint, by its name.
+    pub(crate) fn service_faults(&self) -> [(&'static str, &Mutex<Schedule>); 6] {
+        [
+            ("sts", &self.sts_faults),
+            ("s3", &self.s3_faults),
+            ("container", &self.container_faults),
+            ("imds", &self.imds_faults),
+            ("sso", &self.sso_faults),
+            ("sso-oidc", &self.sso_oidc_faults),
+        ]
     }
 
     /// How long keys last that were asked for `asked` seconds of a role whose keys last `of_role`.
@@ -130,7 +158,8 @@ impl World {
     /// Makes everything as it was at the start and ends all connections.
     pub(crate) fn reset(&self) {
         *lock(&self.settings) = Settings::default();
-        for faults in [&self.faults, &self.sts_faults, &self.s3_faults] {
+        *lock(&self.faults) = Schedule::default();
+        for (_, faults) in self.service_faults() {
             *lock(faults) = Schedule::default();
         }
         *lock(&self.link_faults) = Script::default();
@@ -139,6 +168,8 @@ impl World {
         *lock(&self.certificates) = self.pristine.certificates.clone();
         *lock(&self.iam) = self.pristine.iam.clone();
         *lock(&self.vault) = Vault::default();
+        *lock(&self.imds_tokens) = imds::Tokens::default();
+        *lock(&self.sign_ins) = SignIns::default();
         *lock(&self.buckets) = Buckets::default();
         self.drop_connections();
         self.log.clear();
@@ -149,10 +180,11 @@ impl World {
         json!({
             "config": *lock(&self.settings),
             "faults": lock(&self.faults).to_json(),
-            "serviceFaults": {
-                "sts": lock(&self.sts_faults).to_json(),
-                "s3": lock(&self.s3_faults).to_json(),
-            },
+            "serviceFaults": self
+                .service_faults()
+                .map(|(service, faults)| (service.to_owned(), lock(faults).to_json()))
+                .into_iter()
+                .collect::<Map<_, _>>(),
             "linkFaults": lock(&self.link_faults).to_json(),
             "proxyFaults": lock(&self.proxy_faults).to_json(),
             "aliases": *lock(&self.aliases),

@@ -117,12 +117,7 @@ impl Fault {
             Self::EmptyField { name } => fields::set(&mut answer.body, *name, Some(&json!(""))),
             Self::WrongTypeField { name } => fields::set(&mut answer.body, *name, Some(&json!(42))),
             Self::UnknownFields {} => fields::add_unknown(&mut answer.body),
-            // A JSON value cannot hold a key twice; text can.
-            Self::DuplicateKeys {} => {
-                let body = String::from_utf8_lossy(&answer.body);
-                let second = r#","accessKeyId":"ASIADUPLICATEDUPLICA"}}"#;
-                answer.body = format!("{}{second}", body.trim_end_matches('}')).into_bytes();
-            }
+            Self::DuplicateKeys {} => fields::duplicate_access_key_id(&mut answer.body),
             _ => {}
         }
         answer

@@ -64,6 +64,16 @@ pub(super) fn add_unknown(body: &mut Vec<u8>) {
     });
 }
 
+/// Adds the access key id a second time, with another value.
+pub(super) fn duplicate_access_key_id(body: &mut Vec<u8>) {
+    // A JSON value cannot hold a key twice; text can.
+    let text = String::from_utf8_lossy(body).into_owned();
+    let spellings = Field::AccessKeyId.spellings();
+    let Some(name) = spellings.iter().find(|name| text.contains(&format!("\"{name}\":"))) else { return };
+    let open = text.trim_end_matches('}');
+    *body = format!("{open},\"{name}\":\"ASIADUPLICATEDUPLICA\"{}", &text[open.len()..]).into_bytes();
+}
+
 fn is_xml(body: &[u8]) -> bool {
     body.starts_with(b"<")
 }
@@ -125,5 +135,21 @@ mod tests {
         assert_eq!(changed(xml, Field::Expiration, Some("42")), "<R><Expiration>42</Expiration></R>");
         assert_eq!(changed(xml, Field::Expiration, Some("")), "<R><Expiration></Expiration></R>");
         assert_eq!(changed(r#"{"roleCredentials":{}}"#, Field::Credentials, None), "{}");
+    }
+
+    #[test]
+    fn a_key_comes_twice_where_it_was() {
+        for (body, twice) in [
+            (
+                r#"{"c":{"accessKeyId":"A"}}"#,
+                r#"{"c":{"accessKeyId":"A","accessKeyId":"ASIADUPLICATEDUPLICA"}}"#,
+            ),
+            (r#"{"AccessKeyId":"A"}"#, r#"{"AccessKeyId":"A","AccessKeyId":"ASIADUPLICATEDUPLICA"}"#),
+            ("{}", "{}"),
+        ] {
+            let mut body = body.as_bytes().to_vec();
+            duplicate_access_key_id(&mut body);
+            assert_eq!(String::from_utf8_lossy(&body), twice);
+        }
     }
 }

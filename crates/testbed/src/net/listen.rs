@@ -1,4 +1,5 @@
-//! The listeners: the credentials endpoint, STS and S3 with and without TLS, and the control port.
+//! The listeners: the credentials endpoint, STS and S3 with and without TLS, the container endpoint, IMDS, SSO, and the
+//! control port.
 //!
 //! All on 127.0.0.1, all on ports the system picks.
 
@@ -15,10 +16,14 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use super::{handshake::Notes, tls::Tls};
 use crate::{
     aws::{
+        container::Container,
+        imds::Imds,
         iot::Endpoint,
         judge,
         s3::S3,
         signed::{Api, Signed},
+        source::{Source, Unsigned},
+        sso::Sso,
         sts::Sts,
     },
     control::Control,
@@ -45,6 +50,12 @@ pub(crate) enum Service {
     S3Http,
     /// S3 over TLS.
     S3Https,
+    /// The container endpoint.
+    Container,
+    /// IMDS.
+    Imds,
+    /// SSO, portal and OIDC.
+    Sso,
     /// The control port.
     Control,
 }
@@ -55,6 +66,9 @@ impl Service {
             Self::Iot => "iot",
             Self::StsHttp | Self::StsHttps => "sts",
             Self::S3Http | Self::S3Https => "s3",
+            Self::Container => "container",
+            Self::Imds => "imds",
+            Self::Sso => "sso",
             Self::Control => "control",
         }
     }
@@ -99,6 +113,9 @@ async fn connection(service: Service, tcp: TcpStream, world: Arc<World>, tls: Ar
             Service::StsHttps => over_tls::<Sts>(service, id, tcp, &world, &tls).await,
             Service::S3Http => in_the_clear::<S3>(service, id, tcp, &world).await,
             Service::S3Https => over_tls::<S3>(service, id, tcp, &world, &tls).await,
+            Service::Container => unsigned::<Container>(service, id, tcp, &world).await,
+            Service::Imds => unsigned::<Imds>(service, id, tcp, &world).await,
+            Service::Sso => unsigned::<Sso>(service, id, tcp, &world).await,
             // Served above.
             Service::Control => {}
         }
@@ -138,6 +155,11 @@ async fn endpoint(id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {
 async fn in_the_clear<A: Api>(service: Service, id: u64, tcp: TcpStream, world: &Arc<World>) {
     world.log.record("connection", json!({"connection": id, "service": service.name()}));
     serve(tcp, Signed::<A>::new(Arc::clone(world), id)).await;
+}
+
+async fn unsigned<S: Source>(service: Service, id: u64, tcp: TcpStream, world: &Arc<World>) {
+    world.log.record("connection", json!({"connection": id, "service": service.name()}));
+    serve(tcp, Unsigned::<S>::new(Arc::clone(world), id)).await;
 }
 
 async fn over_tls<A: Api>(service: Service, id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {

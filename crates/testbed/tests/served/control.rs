@@ -29,7 +29,18 @@ async fn what_makes_no_sense_is_answered_with_a_sentence() {
             ("PUT", "/faults/s3", r#"{"mode": "error"}"#, 400, "code"),
             ("PUT", "/faults/iot", r#"{"mode": "half-open"}"#, 404, "iot"),
             ("DELETE", "/faults/ec2", "", 404, "ec2"),
+            ("PUT", "/faults/container", r#"{"mode": "error", "code": "X"}"#, 400, "no `error` here"),
             ("POST", "/keys/revoke", r#"{"id": "x"}"#, 400, "id"),
+            ("PUT", "/users/a%20b", "", 400, "a b"),
+            ("DELETE", "/users/none", "", 404, "none"),
+            ("GET", "/users/none/mfa-code", "", 404, "none"),
+            ("GET", "/users/gateway-operator/mfa-code?steps=x", "", 400, "steps"),
+            ("PUT", "/roles/123/Role", "{}", 400, "123"),
+            ("PUT", "/roles/123456789012/Role", r#"{"trust": []}"#, 400, "trust"),
+            ("DELETE", "/roles/123456789012/None", "", 404, "None"),
+            ("POST", "/identity-token", r#"{"subject": "x"}"#, 400, "subject"),
+            ("POST", "/sso/login", r#"{"seconds": 1}"#, 400, "seconds"),
+            ("PUT", "/config", r#"{"imds": "perhaps"}"#, 400, "perhaps"),
             ("PUT", "/aliases/a.b", "{}", 400, "a.b"),
             ("PUT", "/aliases/a", r#"{"durationSeconds": 0}"#, 400, "durationSeconds"),
             ("DELETE", "/aliases/none", "", 404, "none"),
@@ -64,6 +75,7 @@ async fn reset_brings_the_beginning_back() {
         bed.control("PUT", "/faults", json!({"mode": "html-body"})).await;
         bed.control("PUT", "/faults/sts", json!({"mode": "half-open"})).await;
         bed.control("PUT", "/faults/s3", json!({"mode": "half-open"})).await;
+        bed.control("PUT", "/faults/imds", json!({"mode": "half-open"})).await;
         let mut stream = GOOD.connect(&bed).await.unwrap();
         exchange(&mut stream, GET).await.unwrap();
         assert_ne!(bed.control("GET", "/state", Value::Null).await, before);
