@@ -2,7 +2,7 @@
 //!
 //! | Request                    | Does                                                                             |
 //! |----------------------------|----------------------------------------------------------------------------------|
-//! | `GET /state`               | shows settings, faults, aliases, certificates and counts                         |
+//! | `GET /state`               | shows settings, faults, aliases, users, roles, certificates and counts           |
 //! | `PUT /config`              | changes the settings it names ([`crate::settings`])                              |
 //! | `PUT /faults`              | replaces the faults by one, or by a list of them ([`crate::fault`])              |
 //! | `DELETE /faults`           | clears them                                                                      |

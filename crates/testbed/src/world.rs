@@ -188,6 +188,7 @@ impl World {
             "linkFaults": lock(&self.link_faults).to_json(),
             "proxyFaults": lock(&self.proxy_faults).to_json(),
             "aliases": *lock(&self.aliases),
+            "iam": lock(&self.iam).to_json(),
             "certificates": lock(&self.certificates).to_json(),
             "issued": lock(&self.vault).len(),
             "openConnections": self.open.load(Ordering::Relaxed),

@@ -23,7 +23,7 @@ pub(crate) mod user;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use self::{role::Role, user::User};
 use super::vault::Issued;
@@ -83,6 +83,11 @@ impl Iam {
     /// The ARNs of all roles.
     pub(crate) fn role_arns(&self) -> impl Iterator<Item = &String> {
         self.roles.keys()
+    }
+
+    /// As `GET /state` shows it: the names of the users, and the roles.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"users": self.users.keys().collect::<Vec<_>>(), "roles": self.roles})
     }
 
     /// Makes or changes a role, or says what is wrong.
