@@ -93,8 +93,9 @@ impl Source for Imds {
         if request.path == "/latest/api/token" {
             return token(world, request);
         }
+        let now = world.now();
         match request.header(TOKEN_HEADER) {
-            Some(token) if lock(&world.imds_tokens).is_good(token, world.now()) => {}
+            Some(token) if lock(&world.imds_tokens).is_good(token, now) => {}
             None if settings.imds == Mode::Optional => {}
             _ => return refusal(401),
         }

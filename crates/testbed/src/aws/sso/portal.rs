@@ -40,8 +40,8 @@ pub(super) fn respond(world: &World, request: &Request, life: Life) -> Answer {
     if account.is_empty() || role.is_empty() {
         return refusal(400, "InvalidRequestException", "account_id and role_name are required");
     }
-    let token = request.header(TOKEN_HEADER).unwrap_or_default();
-    if !lock(&world.sign_ins).may_enter(token, world.now()) {
+    let (token, now) = (request.header(TOKEN_HEADER).unwrap_or_default(), world.now());
+    if !lock(&world.sign_ins).may_enter(token, now) {
         return refusal(401, "UnauthorizedException", "Session token not found or invalid");
     }
     if (account, role) != (ACCOUNT, ROLE) {
