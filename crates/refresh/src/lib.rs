@@ -9,7 +9,6 @@
 //! | [`zone`] | the zones |
 //! | [`failure`] | failures by what they say about the next attempt |
 //! | [`delay`] | how long to leave a source alone |
-//! | [`server_clock`] | what `Date` headers tell about the source's calendar |
 //! | [`waiters`] | callers who wait, and until when |
 //!
 //! It knows no clock, no socket, no lock and no runtime: time comes in as an argument, and what is to be done comes
@@ -23,7 +22,6 @@ pub mod failure;
 pub mod held;
 pub mod machine;
 pub mod policy;
-pub mod server_clock;
 pub mod settings;
 pub mod waiters;
 pub mod zone;
@@ -32,7 +30,6 @@ pub use failure::{Cause, Failure};
 pub use held::Held;
 pub use machine::{Action, Demand, Event, FetchId, Machine, Outcome, Read, Status, View};
 pub use policy::Policy;
-pub use server_clock::ServerClock;
 pub use settings::{Mode, Settings};
 pub use waiters::Ticket;
 pub use zone::Zone;

@@ -30,7 +30,9 @@ impl Machine {
             // Given up, or not ours.
             Some(None) | None => return,
         }
-        self.server.learn(&issued);
+        if let Some(date) = issued.server_date {
+            self.server.learn(date, issued.at, issued.round_trip);
+        }
         let at = issued.at;
         let dated = issued.server_date.is_some() || self.server.at(at).is_some();
         let judged = Some(Judged { wall: minus(wall, now.since(at)), at }).filter(|_| !dated);

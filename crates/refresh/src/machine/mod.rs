@@ -11,12 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use refresh_session_core::{BootTime, Code, Error, Timestamp};
+use refresh_session_core::{BootTime, Code, Error, ServerClock, Timestamp};
 
 use crate::delay::between;
 use crate::failure::Cause;
 use crate::held::Held;
-use crate::server_clock::ServerClock;
 use crate::settings::{Mode, Settings};
 use crate::waiters::{Ticket, Waiters};
 
