@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use napi_derive::module_init;
+use refresh_session_session::clock::calendar;
 use refresh_session_session::{Surroundings, SystemAlarm, SystemClock};
 use tokio::runtime::Handle;
 
@@ -27,6 +28,7 @@ fn choose_runtime() {
 pub(crate) fn surroundings() -> Surroundings {
     Surroundings {
         clock: Arc::new(SystemClock),
+        calendar: calendar(),
         alarm: Arc::new(SystemAlarm::new()),
         runtime: napi::bindgen_prelude::within_runtime_if_available(Handle::current),
     }

@@ -97,7 +97,8 @@ fn iot(
 ) -> Result<NativeSession> {
     let common = common.to_options();
     let around = surroundings();
-    let (source, warnings) = IotSource::new(options.into_options(common.timeout, pin), around.clock.clone())?;
+    let options = options.into_options(common.timeout, pin);
+    let (source, warnings) = IotSource::new(options, around.clock.clone(), around.calendar.clone())?;
     let region = source.region().map(Into::into);
     let session = Session::open(Box::new(source), &common.settings()?, around, listener)?;
     Ok(NativeSession { session: Arc::new(session), region, warnings: Mutex::new(warnings) })

@@ -1,6 +1,7 @@
 //! The options that make the request, checked before anything is sent.
 
-use refresh_session_core::{Error, Result};
+use http::{HeaderMap, HeaderValue};
+use refresh_session_core::{Code, Error, Result};
 use refresh_session_tls::HttpRequest;
 
 const MAX_NAME: usize = 128;
@@ -30,16 +31,17 @@ impl IotRequest {
         duration_seconds: Option<u32>,
     ) -> Result<Self> {
         check_name("roleAlias", &role_alias, b"_=,@-")?;
-        let mut headers = Vec::new();
+        let mut headers = HeaderMap::new();
         if let Some(thing_name) = &thing_name {
             check_name("thingName", thing_name, b":_-")?;
-            headers.push(("x-amzn-iot-thingname", thing_name.clone()));
+            let value = HeaderValue::from_str(thing_name).map_err(|_| unsendable())?;
+            headers.insert("x-amzn-iot-thingname", value);
         }
         if let Some(seconds) = duration_seconds {
             check_duration(seconds)?;
-            headers.push(("x-amzn-iot-credential-duration-seconds", seconds.to_string()));
+            headers.insert("x-amzn-iot-credential-duration-seconds", seconds.into());
         }
-        let http = HttpRequest { path: format!("/role-aliases/{role_alias}/credentials"), headers };
+        let http = HttpRequest::get(format!("/role-aliases/{role_alias}/credentials")).with_headers(headers);
         Ok(Self { http, role_alias, thing_name })
     }
 
@@ -58,6 +60,11 @@ impl IotRequest {
     pub(crate) fn http(&self) -> &HttpRequest {
         &self.http
     }
+}
+
+/// Its characters have been checked.
+fn unsendable() -> Error {
+    Error::new(Code::Internal, "a checked name does not go into a header")
 }
 
 fn check_name(param: &'static str, name: &str, punctuation: &[u8]) -> Result<()> {
@@ -100,13 +107,10 @@ mod tests {
     fn puts_the_request_together() {
         let request = IotRequest::new("gw_role=1,a@b-c".into(), Some("gw:0042".into()), Some(900)).unwrap();
         assert_eq!(request.http().path, "/role-aliases/gw_role=1,a@b-c/credentials");
-        assert_eq!(
-            request.http().headers,
-            [
-                ("x-amzn-iot-thingname", "gw:0042".to_owned()),
-                ("x-amzn-iot-credential-duration-seconds", "900".to_owned())
-            ]
-        );
+        let header = |name| request.http().headers.get(name).unwrap().to_str().unwrap();
+        assert_eq!(header("x-amzn-iot-thingname"), "gw:0042");
+        assert_eq!(header("x-amzn-iot-credential-duration-seconds"), "900");
+        assert_eq!(request.http().headers.len(), 2);
     }
 
     #[test]

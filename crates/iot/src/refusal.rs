@@ -174,8 +174,8 @@ mod tests {
             sent: BootTime::default(),
             received: BootTime::default(),
             connection: ConnectionFacts {
-                tls_version: "TLSv1.3",
-                cipher_suite: String::new(),
+                tls_version: Some("TLSv1.3"),
+                cipher_suite: None,
                 resumed: false,
                 certificate_sent: true,
                 kept: false,

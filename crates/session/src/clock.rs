@@ -1,8 +1,15 @@
 //! The system's clocks: the only place that reads them.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use refresh_session_core::{BootTime, Clock, Timestamp};
+use refresh_session_core::{BootTime, Calendar, Clock, Timestamp};
+
+/// The calendar of the process: what one session's server has told serves all sessions.
+pub fn calendar() -> Calendar {
+    static CALENDAR: LazyLock<Calendar> = LazyLock::new(Calendar::new);
+    CALENDAR.clone()
+}
 
 /// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,46 +6,69 @@
 use std::fmt;
 use std::sync::Arc;
 
-use refresh_session_core::{Code, Error, Result, Warning};
+use refresh_session_core::{Calendar, Clock, Code, Error, Result, Warning};
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 
 use crate::handshake::CertificateResolver;
 use crate::provider::provider;
-use crate::server::{Judge, danger};
+use crate::server::{Judge, Time, danger};
 use crate::{ClientIdentity, Trust};
 
 /// An identity, the roots it trusts, and the TLS settings: what a connection needs besides an address.
 #[derive(Clone)]
 pub struct TlsConfig {
     pub(crate) rustls: Arc<ClientConfig>,
+    /// What servers tell the time to; `None`: they are not verified.
+    taught: Option<Calendar>,
     warning: Option<Warning>,
 }
 
 impl TlsConfig {
-    /// TLS 1.2 and 1.3 with client authentication by `identity`.
+    /// TLS 1.2 and 1.3, with client authentication if there is an `identity`.
     ///
     /// Reads the system's trust store if `trust` says so: call it where blocking is allowed. With `verify_peer`
-    /// off, anybody can play the server; it exists for laboratories.
-    pub fn new(identity: &ClientIdentity, trust: &Trust, verify_peer: bool) -> Result<Self> {
+    /// off, anybody can play the server; it exists for laboratories. Certificates are checked by `calendar`, which verified
+    /// servers teach.
+    pub fn new(
+        identity: Option<&ClientIdentity>,
+        trust: &Trust,
+        verify_peer: bool,
+        calendar: &Calendar,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let (roots, warning) = trust.roots()?;
         let trusted = trust.described(roots.len(), warning.is_some());
-        let builder = ClientConfig::builder_with_provider(provider())
+        let time = Arc::new(Time { calendar: calendar.clone(), clock });
+        let builder = ClientConfig::builder_with_details(provider(), time.clone())
             .with_safe_default_protocol_versions()
             .map_err(unbuildable)?;
         let verifier: Arc<dyn ServerCertVerifier> = if verify_peer {
-            Arc::new(Judge::new(roots, trusted).map_err(|error| {
+            Arc::new(Judge::new(roots, trusted, time).map_err(|error| {
                 Error::new(Code::BadCa, format!("option `ca`: the trusted roots are unusable: {error}"))
                     .with_param("ca")
             })?)
         } else {
             Arc::new(danger::AnyServer)
         };
-        let rustls = builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_client_cert_resolver(Arc::new(CertificateResolver(identity.certified_key.clone())));
-        Ok(Self { rustls: Arc::new(rustls), warning })
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let rustls = match identity {
+            Some(identity) => builder
+                .with_client_cert_resolver(Arc::new(CertificateResolver(identity.certified_key.clone()))),
+            None => builder.with_no_client_auth(),
+        };
+        let taught = verify_peer.then(|| calendar.clone());
+        Ok(Self { rustls: Arc::new(rustls), taught, warning })
+    }
+
+    /// Whether there is a certificate to show.
+    pub(crate) fn identifies(&self) -> bool {
+        self.rustls.client_auth_cert_resolver.has_certs()
+    }
+
+    /// What servers tell the time to.
+    pub(crate) fn taught(&self) -> Option<&Calendar> {
+        self.taught.as_ref()
     }
 
     /// What the user should know: that a fallback trust store is in use.

@@ -1,4 +1,4 @@
-//! Mutual TLS and HTTP/1.1: from a client identity to an answered request. The only user of rustls.
+//! TLS, mutual or not, and HTTP/1.1: from a client identity to an answered request. The only user of rustls.
 //!
 //! | Module | Holds |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | [`identity`] | certificate chain + private key (PEM, or a [`Signer`](refresh_session_core::Signer)), matched at construction |
 //! | [`trust`] | which servers are believed: the system's roots, Amazon's, or the user's bundle |
 //! | [`config`] | the TLS configuration made of both; one per identity, so that tickets of one are never used by another |
-//! | `server` | the check of the server's certificate, and what is told of one that fails it |
+//! | `server` | the check of the server's certificate, by the process's calendar, and what is told of one that fails it |
 //! | `link` | the way to the endpoint: name lookup, addresses side by side, proxy |
 //! | [`proxy`] | HTTP `CONNECT`: whose URL, whom for, what it answers |
 //! | [`http`] | one kept HTTP/1.1 connection: phases, timeouts, size cap, and errors that say which phase failed |

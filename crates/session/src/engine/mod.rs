@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use refresh_session_core::{BootTime, Clock, Error};
+use refresh_session_core::{BootTime, Calendar, Clock, Error};
 use refresh_session_refresh::{Action, Demand, Event, Held, Machine, Outcome, Read, Settings, Ticket};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -35,6 +35,8 @@ use timer::Timer;
 pub struct Surroundings {
     /// Reads the time.
     pub clock: Arc<dyn Clock>,
+    /// What time it is, by what servers have told.
+    pub calendar: Calendar,
     /// Wakes in boot time. Its changes are this engine's alone.
     pub alarm: Arc<dyn Alarm>,
     /// Runs fetches and the timer.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use refresh_session_core::{Certificate, Clock, Issued, Result, Timestamp, Warning};
+use refresh_session_core::{BootTime, Certificate, Reading, Timestamp, Warning};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -47,12 +47,9 @@ impl Device {
         *self.leaf() = Some(leaf.clone());
     }
 
-    /// A fetch has ended like this.
-    pub(super) fn fetched(&self, fetched: &Result<Issued>, clock: &dyn Clock) {
-        if let Ok(issued) = fetched {
-            self.expiry.issued(issued);
-        }
-        let due = self.leaf().as_ref().and_then(|leaf| self.expiry.due(leaf, clock));
+    /// A fetch has ended now.
+    pub(super) fn fetched(&self, boot: BootTime, reading: Reading) {
+        let due = self.leaf().as_ref().and_then(|leaf| self.expiry.due(leaf, boot, reading));
         if let Some(warning) = due {
             self.files.warn(warning);
         }

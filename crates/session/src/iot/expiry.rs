@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use refresh_session_core::{BootTime, Certificate, Clock, Issued, Timestamp, Warning};
+use refresh_session_core::{BootTime, Certificate, Reading, Timestamp, Warning};
 
 const DAY: Duration = Duration::from_hours(24);
 const DAY_MILLIS: i64 = 86_400_000;
@@ -12,52 +12,29 @@ const DAY_MILLIS: i64 = 86_400_000;
 pub(super) struct Expiry {
     /// 0: never.
     days: u32,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The server's time, and when it was that.
-    server: Option<(Timestamp, BootTime)>,
     /// When was warned last, of a certificate that ends then.
-    told: Option<(BootTime, Timestamp)>,
+    told: Mutex<Option<(BootTime, Timestamp)>>,
 }
 
 impl Expiry {
     pub(super) fn new(days: u32) -> Self {
-        Self { days, state: Mutex::default() }
-    }
-
-    /// The server has told its time, perhaps.
-    pub(super) fn issued(&self, issued: &Issued) {
-        if let Some(date) = issued.server_date {
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).server = Some((date, issued.at));
-        }
+        Self { days, told: Mutex::default() }
     }
 
     /// The warning that is due, at most one a day for one certificate.
-    pub(super) fn due(&self, leaf: &Certificate, clock: &dyn Clock) -> Option<Warning> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (boot, ends) = (clock.boot(), leaf.not_after());
-        if state.told.is_some_and(|(told, of)| of == ends && boot.since(told) < DAY) {
+    pub(super) fn due(&self, leaf: &Certificate, boot: BootTime, reading: Reading) -> Option<Warning> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = leaf.not_after();
+        if told.is_some_and(|(told, of)| of == ends && boot.since(told) < DAY) {
             return None;
         }
-        let (now, whose) = match state.server {
-            Some((date, at)) => (later(date, boot.since(at)), "the server's clock"),
-            None => (clock.wall(), "this machine's clock"),
-        };
-        let warning = warning(leaf.subject(), ends, now, whose, self.days)?;
-        state.told = Some((boot, ends));
+        let warning = warning(leaf.subject(), ends, reading, self.days)?;
+        *told = Some((boot, ends));
         Some(warning)
     }
 }
 
-fn later(time: Timestamp, by: Duration) -> Timestamp {
-    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_unix_millis(time.unix_millis().saturating_add(by))
-}
-
-fn warning(subject: &str, ends: Timestamp, now: Timestamp, whose: &str, days: u32) -> Option<Warning> {
+fn warning(subject: &str, ends: Timestamp, Reading { now, basis }: Reading, days: u32) -> Option<Warning> {
     let left = ends.millis_since(now);
     if days == 0 || left > i64::from(days).saturating_mul(DAY_MILLIS) {
         return None;
@@ -68,9 +45,9 @@ fn warning(subject: &str, ends: Timestamp, now: Timestamp, whose: &str, days: u3
         days => format!("{days} days"),
     };
     let found = if left > 0 {
-        format!("expires on {ends}, in {} by {whose}", count(left))
+        format!("expires on {ends}, in {} by {basis}", count(left))
     } else {
-        format!("has expired on {ends}, {} ago by {whose}", count(left.saturating_neg()))
+        format!("has expired on {ends}, {} ago by {basis}", count(left.saturating_neg()))
     };
     Some(Warning {
         code: "WARN_CERTIFICATE_EXPIRES",
@@ -83,13 +60,16 @@ fn warning(subject: &str, ends: Timestamp, now: Timestamp, whose: &str, days: u3
 
 #[cfg(test)]
 mod tests {
+    use refresh_session_core::Basis;
+
     use super::*;
 
     const ENDS: Timestamp = Timestamp::from_unix_millis(1_000 * DAY_MILLIS);
 
     fn message(left_millis: i64, days: u32) -> Option<String> {
         let now = Timestamp::from_unix_millis(ENDS.unix_millis() - left_millis);
-        warning("CN=gw", ENDS, now, "the server's clock", days).map(|warning| warning.message)
+        let reading = Reading { now, basis: Basis::Server };
+        warning("CN=gw", ENDS, reading, days).map(|warning| warning.message)
     }
 
     #[test]

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
-use refresh_session_core::{Certificate, Class, Clock, Code, Error, Issued, Result, Timestamp, Warning};
+use refresh_session_core::{
+    Calendar, Certificate, Class, Clock, Code, Error, Issued, Result, Timestamp, Warning,
+};
 use refresh_session_iot::{Endpoint, IotClient, IotRequest};
 use refresh_session_tls::{ClientIdentity, HttpClient, Proxy, Target, TlsConfig, Trust};
 use tokio::sync::Mutex;
@@ -45,6 +47,7 @@ pub struct IotSource {
     request: IotRequest,
     connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
+    calendar: Calendar,
     client: Mutex<Option<Connected>>,
     region: Option<String>,
     sharing: Option<KeyedHash>,
@@ -64,7 +67,11 @@ impl IotSource {
     ///
     /// # Errors
     /// Codes of the classes validation and configuration, each naming the option.
-    pub fn new(options: IotOptions, clock: Arc<dyn Clock>) -> Result<(Self, Vec<Warning>)> {
+    pub fn new(
+        options: IotOptions,
+        clock: Arc<dyn Clock>,
+        calendar: Calendar,
+    ) -> Result<(Self, Vec<Warning>)> {
         let mut warnings = Vec::new();
         let mut description = describe(&options);
         let (endpoint, rewritten) = Endpoint::parse(&options.endpoint)?;
@@ -116,6 +123,7 @@ impl IotSource {
             request,
             connect_timeout: options.connect_timeout,
             clock,
+            calendar,
             client: Mutex::new(None),
             region: endpoint.region,
             sharing: shareable.then(|| description.finish()).transpose()?,
@@ -191,8 +199,11 @@ impl IotSource {
 
     /// Reading the system's trust store touches a hundred files.
     async fn tls(&self, identity: ClientIdentity, trust: Trust) -> Result<TlsConfig> {
-        let verify_peer = self.verify_peer;
-        let built = spawn_blocking(move || TlsConfig::new(&identity, &trust, verify_peer));
+        let (verify_peer, clock) = (self.verify_peer, self.clock.clone());
+        // Nobody can have certified us before it was so late.
+        let calendar = self.calendar.not_before(identity.leaf().not_before());
+        let built =
+            spawn_blocking(move || TlsConfig::new(Some(&identity), &trust, verify_peer, &calendar, clock));
         built
             .await
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))
@@ -210,7 +221,7 @@ impl Source for IotSource {
                     fetched = self.attempt().await;
                 }
             }
-            self.device.fetched(&fetched, &*self.clock);
+            self.device.fetched(self.clock.boot(), self.calendar.reading(&*self.clock));
             fetched
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use refresh_session_core::{Clock, Code, Result, Timestamp};
+use refresh_session_core::{Calendar, Clock, Code, Result, Timestamp};
 use refresh_session_refresh::{Demand, Mode, Policy, Settings};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -117,7 +117,12 @@ pub(crate) fn open(
 ) -> (Session, Weak<VirtualTime>) {
     let alarm = Arc::new(time.clone());
     let weak = Arc::downgrade(&alarm);
-    let around = Surroundings { clock: Arc::new(time.clone()), alarm, runtime: Handle::current() };
+    let around = Surroundings {
+        clock: Arc::new(time.clone()),
+        calendar: Calendar::new(),
+        alarm,
+        runtime: Handle::current(),
+    };
     (Session::open(source, settings, around, listener).unwrap(), weak)
 }
 

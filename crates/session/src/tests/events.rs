@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use refresh_session_core::{Clock, Code, Warning};
+use refresh_session_core::{Calendar, Clock, Code, Warning};
 use refresh_session_refresh::Demand;
 
 use super::bed::{Bed, DUE, HOUR, deferred, eager};
@@ -130,8 +130,12 @@ async fn nothing_that_can_be_shown_shows_a_secret() {
     let error = bed.session.identity(Demand::Forced).await.unwrap_err();
     bed.pass(HOUR * 2).await;
     let clock: Arc<dyn Clock> = Arc::new(bed.time.clone());
-    let around =
-        Surroundings { clock, alarm: Arc::new(bed.time.clone()), runtime: tokio::runtime::Handle::current() };
+    let around = Surroundings {
+        clock,
+        calendar: Calendar::new(),
+        alarm: Arc::new(bed.time.clone()),
+        runtime: tokio::runtime::Handle::current(),
+    };
     let identity = super::script::identity(1, None);
     let custom = CustomKeys {
         access_key_id: identity.access_key_id.clone(),

@@ -20,6 +20,7 @@ fn runtime() -> Runtime {
 fn open(runtime: &Handle, script: &Arc<Script>, settings: &Settings, heard: &Heard) -> Session {
     let around = Surroundings {
         clock: Arc::new(SystemClock),
+        calendar: crate::clock::calendar(),
         alarm: Arc::new(SystemAlarm::new()),
         runtime: runtime.clone(),
     };

@@ -1,22 +1,22 @@
-//! From a target to an HTTP/1.1 connection over TLS.
+//! From a target to an HTTP/1.1 connection.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use refresh_session_core::{BootTime, Clock, Code, Error, Result};
+use refresh_session_core::{BootTime, Certificate, Clock, Code, Error, Result, Timestamp};
 use rustls::HandshakeKind;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::pump::Pump;
+use super::stream::Stream;
 use super::{ConnectionFacts, Target, errors};
 use crate::handshake::{HandshakeReport, Phase};
 use crate::link::{self, hop::Hop};
@@ -29,19 +29,22 @@ const MAX_IDLE: Duration = Duration::from_secs(30);
 pub(super) struct Way {
     pub(super) target: Target,
     pub(super) proxy: Option<Proxy>,
-    pub(super) tls: TlsConfig,
+    /// `None`: plain HTTP.
+    pub(super) tls: Option<TlsConfig>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 /// An open connection and what is known of it.
 pub(super) struct Connection {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     pub(super) facts: ConnectionFacts,
     pub(super) report: Arc<HandshakeReport>,
     pub(super) requests: u32,
     pub(super) close_after: bool,
     /// When the last reply had come.
     pub(super) idle_since: BootTime,
+    /// When the certificate of the server is valid.
+    pub(super) vouched: Option<(Timestamp, Timestamp)>,
     pump: Pump,
 }
 
@@ -57,8 +60,9 @@ impl Connection {
         let opening = tokio::spawn(async move {
             let Way { target, proxy, clock, .. } = &*of_task;
             let stream = link::open(target, proxy.as_ref(), &in_task, &**clock).await?;
+            let Some(tls) = &of_task.tls else { return Ok(Stream::Plain(stream)) };
             in_task.enter(Phase::Handshake);
-            handshake_tls(stream, &of_task, in_task.clone()).await
+            handshake_tls(stream, &of_task, tls, in_task.clone()).await
         });
         let opening = AbortOnDrop(opening);
         let opened = match connect_timeout {
@@ -75,8 +79,9 @@ impl Connection {
         Self::over(stream, report).await
     }
 
-    async fn over(stream: TlsStream<TcpStream>, report: Arc<HandshakeReport>) -> Result<Self> {
+    async fn over(stream: Stream, report: Arc<HandshakeReport>) -> Result<Self> {
         let facts = facts(&stream, &report);
+        let vouched = vouched(&stream);
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::new(Code::Protocol, format!("HTTP/1.1 could not start: {error}")))?;
@@ -87,6 +92,7 @@ impl Connection {
             requests: 0,
             close_after: false,
             idle_since: BootTime::default(),
+            vouched,
             pump: Pump::new(connection),
         })
     }
@@ -96,7 +102,7 @@ impl Connection {
     }
 
     /// The parts that an exchange borrows side by side.
-    pub(super) fn parts(&mut self) -> (&mut SendRequest<Empty<Bytes>>, &mut Pump) {
+    pub(super) fn parts(&mut self) -> (&mut SendRequest<Full<Bytes>>, &mut Pump) {
         (&mut self.sender, &mut self.pump)
     }
 
@@ -144,32 +150,38 @@ impl<T> Drop for AbortOnDrop<T> {
 
 async fn handshake_tls(
     stream: TcpStream,
-    Way { target, proxy, tls, .. }: &Way,
+    Way { target, proxy, .. }: &Way,
+    tls: &TlsConfig,
     report: Arc<HandshakeReport>,
-) -> Result<TlsStream<TcpStream>> {
-    let peer = errors::Peer { target, proxy: proxy.as_ref() };
+) -> Result<Stream> {
+    let peer = errors::Peer { target, proxy: proxy.as_ref(), identified: tls.identifies() };
     let connector = TlsConnector::from(tls.rustls.clone());
     let outcome = report.clone().scope(connector.connect(target.server_name.clone(), stream)).await;
     if let Some(offered) = report.refused_schemes() {
         return Err(errors::no_common_scheme(&peer, &offered));
     }
-    outcome.map_err(|error| errors::handshake_failed(&peer, &report, &error))
+    outcome
+        .map(|stream| Stream::Tls(Box::new(stream)))
+        .map_err(|error| errors::handshake_failed(&peer, &report, &error))
 }
 
-fn facts(stream: &TlsStream<TcpStream>, report: &HandshakeReport) -> ConnectionFacts {
-    let (_, session) = stream.get_ref();
+fn facts(stream: &Stream, report: &HandshakeReport) -> ConnectionFacts {
+    let session = stream.session();
     ConnectionFacts {
-        tls_version: match session.protocol_version() {
+        tls_version: session.map(|session| match session.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
             _ => "TLSv1.3",
-        },
+        }),
         cipher_suite: session
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str())
-            .unwrap_or("unknown")
-            .to_owned(),
-        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+            .and_then(|session| session.negotiated_cipher_suite())
+            .and_then(|suite| suite.suite().as_str()),
+        resumed: session.is_some_and(|session| session.handshake_kind() == Some(HandshakeKind::Resumed)),
         certificate_sent: report.certificate_sent(),
         kept: false,
     }
+}
+
+fn vouched(stream: &Stream) -> Option<(Timestamp, Timestamp)> {
+    let certificate = Certificate::from_der(stream.session()?.peer_certificates()?.first()?).ok()?;
+    Some((certificate.not_before(), certificate.not_after()))
 }

@@ -22,10 +22,12 @@ const CHECK_REGISTRATION: &str = "Check that the certificate is registered and A
 
 const SLOW_TOKEN: &str = "The token is slow or hung: check it, or raise `timeoutMs` and `connectTimeoutMs`.";
 
-/// Whom TLS is spoken with, and through whom.
+/// Whom is spoken with, and through whom.
 pub(super) struct Peer<'a> {
     pub(super) target: &'a Target,
     pub(super) proxy: Option<&'a Proxy>,
+    /// Whether we have a certificate to show.
+    pub(super) identified: bool,
 }
 
 /// `abc.example`, `abc.example through the proxy gw.lan:3128`.
@@ -191,9 +193,12 @@ fn tls(peer: &Peer<'_>, fault: &RustlsError) -> Error {
 }
 
 fn lost(peer: &Peer<'_>, error: &impl Display) -> Error {
-    Error::new(Code::ConnectionLost, format!("the connection to {peer} broke: {error}")).with_hint(
-        "Usually the link. If it happens every time, check that the certificate is registered and ACTIVE.",
-    )
+    let hint = if peer.identified {
+        "Usually the link. If it happens every time, check that the certificate is registered and ACTIVE."
+    } else {
+        "Usually the link. If it happens every time, check what answers there."
+    };
+    Error::new(Code::ConnectionLost, format!("the connection to {peer} broke: {error}")).with_hint(hint)
 }
 
 fn blames_certificate(alert: AlertDescription) -> bool {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use refresh_session_core::{Clock, Code, Error};
 use zeroize::Zeroizing;
 
@@ -49,7 +49,7 @@ impl Connection {
         self.report.enter(Phase::Response);
         // In TLS 1.3 the client's handshake ends before the server has judged its certificate, and a refusal shows on
         // the first read. In TLS 1.2 the server's Finished has accepted it.
-        let judged = self.facts.tls_version != "TLSv1.3";
+        let judged = self.facts.tls_version != Some("TLSv1.3");
         let certificate_at_risk = fresh && !judged && self.report.certificate_sent();
         let before_reply = |error| Failure::BeforeReply { error, fresh, certificate_at_risk };
 
@@ -88,14 +88,15 @@ impl Connection {
     }
 }
 
-fn build(target: &Target, request: &HttpRequest) -> Result<http::Request<Empty<Bytes>>, Error> {
-    let mut builder = http::Request::get(&request.path).header(HOST, target.authority());
-    for (name, value) in &request.headers {
-        builder = builder.header(*name, value);
-    }
-    builder
-        .body(Empty::new())
-        .map_err(|error| Error::new(Code::Internal, format!("the request cannot be built: {error}")))
+fn build(target: &Target, request: &HttpRequest) -> Result<http::Request<Full<Bytes>>, Error> {
+    let mut message = http::Request::builder()
+        .method(&request.method)
+        .uri(&request.path)
+        .header(HOST, target.authority())
+        .body(Full::new(request.body.clone()))
+        .map_err(|error| Error::new(Code::Internal, format!("the request cannot be built: {error}")))?;
+    message.headers_mut().extend(request.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    Ok(message)
 }
 
 fn says_close(head: &http::response::Parts) -> bool {

@@ -12,6 +12,9 @@
 //! The connection is made in a task of its own, so that a token that blocks a worker in the middle of the handshake
 //! cannot hold up that limit.
 //!
+//! A client without TLS does the same but for the handshake. Every reply over verified TLS tells the process what time it
+//! is.
+//!
 //! A kept connection may have been closed by the server a moment ago. A request that fails on one before any byte of
 //! a reply has come is sent once more on a fresh connection; one that fails on a fresh connection is not.
 
@@ -20,106 +23,36 @@ mod errors;
 mod exchange;
 pub mod headers;
 mod pump;
+mod request;
+mod response;
+mod stream;
+mod target;
 
-use std::fmt;
-use std::net::Ipv6Addr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use refresh_session_core::shown::quoted;
-use refresh_session_core::{BootTime, Clock, Error, Result};
-use rustls::pki_types::ServerName;
+use refresh_session_core::{Clock, Error, Result};
 use tokio::sync::Mutex;
-use zeroize::Zeroizing;
 
 use crate::handshake::HandshakeReport;
 use crate::link::hop::Hop;
 use crate::{Proxy, TlsConfig};
 use connect::Connection;
 
+pub use request::HttpRequest;
+pub use response::{ConnectionFacts, HttpResponse};
+pub use target::Target;
+
 /// Largest reply body read. A genuine one is about 1.5 KiB.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Whom to connect to.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Name to look up, and to send in `Host`.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    server_name: ServerName<'static>,
-}
-
-impl Target {
-    /// `server_name` replaces `host` in SNI and in the certificate check, for a proxy or a private endpoint.
-    pub fn new(host: String, port: u16, server_name: Option<String>) -> Result<Self> {
-        let (name, param) = match server_name {
-            Some(name) => (name, "serverName"),
-            None => (host.clone(), "endpoint"),
-        };
-        let server_name = ServerName::try_from(name.clone()).map_err(|_| {
-            Error::invalid_option(param, format!("is {}, which is no DNS name or IP address", quoted(&name)))
-        })?;
-        Ok(Self { host, port, server_name })
-    }
-
-    /// The `Host` header: without the port where it is the default.
-    #[must_use]
-    pub fn authority(&self) -> String {
-        let host = match self.host.parse::<Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => self.host.clone(),
-        };
-        if self.port == 443 { host } else { format!("{host}:{}", self.port) }
-    }
-}
-
-/// A GET request. Header values are public: nothing secret is sent over this client.
-#[derive(Clone, Debug)]
-pub struct HttpRequest {
-    /// Path and query, already encoded.
-    pub path: String,
-    /// Names in lower case; `host` is added.
-    pub headers: Vec<(&'static str, String)>,
-}
-
-/// A reply, read whole.
-pub struct HttpResponse {
-    /// Status code.
-    pub status: u16,
-    /// As sent by the server.
-    pub headers: http::HeaderMap,
-    /// At most [`MAX_BODY_BYTES`]; wiped on drop.
-    pub body: Zeroizing<Vec<u8>>,
-    /// Boot time when the request went out.
-    pub sent: BootTime,
-    /// Boot time when the reply's head came in.
-    pub received: BootTime,
-    /// What carried it.
-    pub connection: ConnectionFacts,
-}
-
-/// What is known of the connection that carried a reply.
-#[derive(Clone, Debug)]
-pub struct ConnectionFacts {
-    /// `TLSv1.2` or `TLSv1.3`.
-    pub tls_version: &'static str,
-    /// IANA name of the cipher suite.
-    pub cipher_suite: String,
-    /// Whether the handshake was resumed from a ticket.
-    pub resumed: bool,
-    /// Whether our certificate went out. A server that never asked is not the IoT endpoint.
-    pub certificate_sent: bool,
-    /// Whether the connection was kept from an earlier request.
-    pub kept: bool,
-}
-
-/// A client for one target with one identity. Requests are serialised: there is one connection.
+/// A client for one target with one identity, or none. Requests are serialised: there is one connection.
 #[derive(Debug)]
 pub struct HttpClient {
     target: Target,
     proxy: Option<Proxy>,
-    tls: TlsConfig,
+    /// `None`: plain HTTP.
+    tls: Option<TlsConfig>,
     connect_timeout: Option<Duration>,
     clock: Arc<dyn Clock>,
     kept: Mutex<Option<Connection>>,
@@ -128,12 +61,27 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// Nothing is opened until the first [`send`](Self::send). `connect_timeout` is for name lookup, TCP, proxy and
-    /// TLS together.
+    /// A client over TLS. Nothing is opened until the first [`send`](Self::send). `connect_timeout` is for name lookup,
+    /// TCP, proxy and TLS together.
     #[must_use]
     pub fn new(
         target: Target,
         tls: TlsConfig,
+        connect_timeout: Option<Duration>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::over(target, Some(tls), connect_timeout, clock)
+    }
+
+    /// A client without TLS: for what is on this machine or the link beside it.
+    #[must_use]
+    pub fn plain(target: Target, connect_timeout: Option<Duration>, clock: Arc<dyn Clock>) -> Self {
+        Self::over(target.plain(), None, connect_timeout, clock)
+    }
+
+    fn over(
+        target: Target,
+        tls: Option<TlsConfig>,
         connect_timeout: Option<Duration>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -148,10 +96,10 @@ impl HttpClient {
         }
     }
 
-    /// The same through a proxy, if one is given.
+    /// The same through a proxy, if one is given. A target whose addresses are fixed is reached directly.
     #[must_use]
     pub fn through(self, proxy: Option<Proxy>) -> Self {
-        Self { proxy, ..self }
+        Self { proxy: proxy.filter(|_| self.target.addresses.is_none()), ..self }
     }
 
     /// Sends `request` and reads the reply. May be dropped at any time; the connection goes with it.
@@ -162,11 +110,12 @@ impl HttpClient {
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut kept = self.kept.lock().await;
         let now = self.clock.boot();
-        let fit = |kept: &Connection| kept.is_open() && kept.is_recent(now);
+        let fit = |kept: &Connection| !request.once && kept.is_open() && kept.is_recent(now);
         if let Some(mut connection) = kept.take().filter(fit) {
             self.begin(connection.report());
             match connection.exchange(&self.target, request, &*self.clock).await {
                 Ok(response) => {
+                    self.learn(&connection, &response);
                     *kept = connection.reusable();
                     return Ok(response);
                 }
@@ -181,6 +130,7 @@ impl HttpClient {
             .exchange(&self.target, request, &*self.clock)
             .await
             .map_err(|failure| failure.into_error(&self.peer()))?;
+        self.learn(&connection, &response);
         *kept = connection.reusable();
         Ok(response)
     }
@@ -208,7 +158,23 @@ impl HttpClient {
     }
 
     fn peer(&self) -> errors::Peer<'_> {
-        errors::Peer { target: &self.target, proxy: self.proxy.as_ref() }
+        errors::Peer {
+            target: &self.target,
+            proxy: self.proxy.as_ref(),
+            identified: self.tls.as_ref().is_some_and(TlsConfig::identifies),
+        }
+    }
+
+    /// Every reply tells the time, if its server was verified.
+    ///
+    /// A date for which the server's own certificate is not valid contradicts who vouches for it. So no server can
+    /// tell a time at which it would not be believed itself.
+    fn learn(&self, connection: &Connection, response: &HttpResponse) {
+        let Some(calendar) = self.tls.as_ref().and_then(TlsConfig::taught) else { return };
+        let Some((not_before, not_after)) = connection.vouched else { return };
+        if let Some(date) = response.server_date().filter(|date| (not_before..=not_after).contains(date)) {
+            calendar.learn(date, response.at(), response.round_trip());
+        }
     }
 
     fn hop(&self) -> Hop<'_> {
@@ -217,15 +183,5 @@ impl HttpClient {
 
     fn begin(&self, attempt: Arc<HandshakeReport>) {
         *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = attempt;
-    }
-}
-
-impl fmt::Debug for HttpResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpResponse")
-            .field("status", &self.status)
-            .field("body_bytes", &self.body.len())
-            .field("connection", &self.connection)
-            .finish_non_exhaustive()
     }
 }

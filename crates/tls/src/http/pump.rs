@@ -5,13 +5,13 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
-type Driver = http1::Connection<TokioIo<TlsStream<TcpStream>>, Empty<Bytes>>;
+use super::stream::Stream;
+
+type Driver = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
 
 /// hyper's side of a connection, moved along only while an exchange is under way.
 ///

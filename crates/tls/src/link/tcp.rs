@@ -12,6 +12,7 @@ use super::errors;
 use super::hop::Hop;
 use super::race::{ATTEMPT_DELAY, Action, Event, Race};
 use crate::handshake::{HandshakeReport, Phase};
+use crate::http::Target;
 
 /// How long the resolver is waited for. glibc sends its second question after five seconds, so that one lost packet
 /// is survived; a resolver that is silent for longer would use up the time of everything else.
@@ -32,6 +33,9 @@ pub(super) async fn connect(hop: &Hop<'_>, report: &HandshakeReport, clock: &dyn
 }
 
 async fn resolve(hop: &Hop<'_>) -> Result<Vec<SocketAddr>> {
+    if let Hop::Endpoint(Target { addresses: Some(addresses), .. }) = hop {
+        return Ok(addresses.to_vec());
+    }
     match timeout(LOOKUP_LIMIT, lookup_host((hop.host(), hop.port()))).await {
         Ok(Ok(addresses)) => Ok(addresses.collect()),
         Ok(Err(error)) => Err(errors::dns(hop, &error)),

@@ -5,10 +5,11 @@
 
 pub(crate) mod danger;
 mod fault;
+mod time;
 
 use std::sync::Arc;
 
-use refresh_session_core::{Certificate, Timestamp};
+use refresh_session_core::{Basis, Certificate, Reading};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -19,14 +20,15 @@ use crate::handshake::HandshakeReport;
 use crate::provider::provider;
 
 pub(crate) use fault::error;
+pub(crate) use time::Time;
 
 /// A certificate that was not accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Rejected {
     /// `None` if it could not even be read.
     certificate: Option<Certificate>,
-    /// The clock it was judged by.
-    now: Timestamp,
+    /// The time it was judged by.
+    reading: Reading,
     /// Completes "trusted is …".
     trusted: Arc<str>,
 }
@@ -36,31 +38,45 @@ pub(crate) struct Rejected {
 pub(crate) struct Judge {
     webpki: Arc<WebPkiServerVerifier>,
     trusted: Arc<str>,
+    time: Arc<Time>,
 }
 
 impl Judge {
-    pub(crate) fn new(roots: Arc<RootCertStore>, trusted: String) -> Result<Self, VerifierBuilderError> {
+    pub(crate) fn new(
+        roots: Arc<RootCertStore>,
+        trusted: String,
+        time: Arc<Time>,
+    ) -> Result<Self, VerifierBuilderError> {
         let webpki = WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?;
-        Ok(Self { webpki, trusted: trusted.into() })
+        Ok(Self { webpki, trusted: trusted.into(), time })
     }
 }
 
 impl ServerCertVerifier for Judge {
+    /// By our own reading of the time: rustls' `_now` is of the same clock, but does not say how much it is worth.
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
         ocsp_response: &[u8],
-        now: UnixTime,
+        _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict =
-            self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let reading = self.time.reading();
+        let verdict_at =
+            |now| self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let mut verdict = verdict_at(time::unix(reading.now));
+        // A floor says only what is over. It may be late enough for a certificate that has begun since.
+        if reading.basis == Basis::Floor && fault::is_too_early(&verdict) {
+            let chain = std::iter::once(end_entity).chain(intermediates);
+            let begun =
+                chain.filter_map(|der| Certificate::from_der(der).ok()).map(|it| it.not_before()).max();
+            verdict = begun.map_or(verdict, |begun| verdict_at(time::unix(begun.max(reading.now))));
+        }
         if verdict.is_err() {
-            let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
             HandshakeReport::reject(Rejected {
                 certificate: Certificate::from_der(end_entity).ok(),
-                now: Timestamp::from_unix_millis(seconds.saturating_mul(1000)),
+                reading,
                 trusted: self.trusted.clone(),
             });
         }

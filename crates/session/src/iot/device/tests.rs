@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use refresh_session_core::{Clock as _, Code, Error};
+use refresh_session_core::{Basis, Clock as _, Code, Error, Issued, Result, ServerClock};
 use refresh_session_refresh::{Demand, Settings};
 use refresh_session_tls::Material;
 
@@ -24,6 +24,7 @@ struct WithFiles {
     keys: Scripted,
     device: Device,
     time: VirtualTime,
+    server: Mutex<ServerClock>,
 }
 
 impl std::fmt::Debug for WithFiles {
@@ -37,7 +38,18 @@ impl Source for WithFiles {
         Box::pin(async {
             self.device.look().await;
             let fetched = self.keys.fetch().await;
-            self.device.fetched(&fetched, &self.time);
+            let mut server = self.server.lock().unwrap();
+            if let Ok(issued) = &fetched
+                && let Some(date) = issued.server_date
+            {
+                server.learn(date, issued.at, issued.round_trip);
+            }
+            let boot = self.time.boot();
+            let reading = server.at(boot).map_or_else(
+                || Reading { now: self.time.wall(), basis: Basis::Wall },
+                |now| Reading { now, basis: Basis::Server },
+            );
+            self.device.fetched(boot, reading);
             fetched
         })
     }
@@ -87,7 +99,8 @@ impl Gateway {
         let device = Device::new(Files::open(given, &mut Description::new("test")).unwrap(), 30);
         let (time, heard) = (VirtualTime::new(), Heard::default());
         let script = Script::new(Arc::new(time.clone()), None);
-        let source = WithFiles { keys: Scripted::new(&script), device, time: time.clone() };
+        let (keys, server) = (Scripted::new(&script), Mutex::default());
+        let source = WithFiles { keys, device, time: time.clone(), server };
         let (session, _) = open(&time, Box::new(source), settings, heard.listener());
         Self { time, script, session, heard, folder }
     }
