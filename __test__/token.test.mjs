@@ -1,7 +1,7 @@
 // Keys in tokens: which are found, what is said when none or several are, and how often they sign.
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import test from "ava";
@@ -265,6 +265,15 @@ function plainLibrary() {
   return found;
 }
 
+function everybodys() {
+  const folder = join(tb.dir, "everybodys");
+  if (!existsSync(folder)) mkdirSync(folder);
+  chmodSync(folder, 0o1777);
+  const path = join(folder, "module.so");
+  writeFileSync(path, "");
+  return path;
+}
+
 const badModules = [
   [
     "a file that is not there",
@@ -272,12 +281,7 @@ const badModules = [
     "MODULE",
     /no-such-module\.so` cannot be opened/,
   ],
-  [
-    "a file in a folder for everybody",
-    () => tb.pki.serverCa,
-    "MODULE_WRITABLE",
-    /was not loaded: the folder.* mode 1777/,
-  ],
+  ["a file in a folder for everybody", everybodys, "MODULE_WRITABLE", /was not loaded: the folder.* mode 1777/],
   ["a file that is no shared object", () => "/etc/passwd", "MODULE_PLATFORM", /is no shared library/],
   ["a shared object that is no PKCS#11 module", plainLibrary, "MODULE", /is no PKCS#11 module.*C_GetFunctionList/],
 ];

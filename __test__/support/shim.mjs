@@ -1,18 +1,22 @@
 // The module that breaks on purpose (`crates/pkcs11/tests/shim`), in front of SoftHSM. Unlike pkcs11-spy it counts right
 // when several threads call it at once.
 
-import { existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const library = fileURLToPath(new URL("../../target/debug/examples/libpkcs11_shim.so", import.meta.url));
+const built = fileURLToPath(new URL("../../target/debug/examples/libpkcs11_shim.so", import.meta.url));
 
 /** A shim for one process: how it is told what to do, and what it was called. */
 export function shimOf(bed) {
-  if (!existsSync(library))
+  if (!existsSync(built))
     throw new Error("the shim is missing: run `cargo build --examples -p refresh-session-pkcs11`");
   const dir = mkdtempSync(join(bed.dir, "shim-"));
   const log = join(dir, "calls");
+  // Where the sources are others may be allowed to write; then it is not loaded.
+  const library = join(dir, basename(built));
+  copyFileSync(built, library);
+  chmodSync(library, 0o755);
   return {
     library,
     env: { REFRESH_SESSION_PKCS11_TEST: dir, PKCS11SPY: bed.tokens.module, PKCS11SPY_OUTPUT: log },

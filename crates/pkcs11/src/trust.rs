@@ -85,7 +85,7 @@ impl Holder<'_> {
             let hint = format!("`chown root '{path}'`, once you know that the module is the right one.");
             return Err(Error::new(Code::Pkcs11ModuleOwner, message).with_param(PARAM).with_hint(hint));
         }
-        if self.mode & Self::WRITABLE_BY_GROUP_OR_OTHERS == 0 {
+        if self.mode & Self::WRITABLE_BY_GROUP_OR_OTHERS == 0 || self.only_adds() {
             return Ok(());
         }
         let message = format!(
@@ -105,6 +105,13 @@ impl Holder<'_> {
             )
         };
         Err(Error::new(Code::Pkcs11ModuleWritable, message).with_param(PARAM).with_hint(hint))
+    }
+
+    /// Whether others can add to the folder, as to /tmp, but not take away or rename what leads to the module, which is not
+    /// theirs. In the module's own folder they could add what it loads.
+    fn only_adds(&self) -> bool {
+        let beside = self.path == self.module || Some(self.path) == self.module.parent();
+        self.mode & Self::STICKY != 0 && !beside
     }
 
     fn subject(&self) -> String {
@@ -140,6 +147,7 @@ mod tests {
     #[test]
     fn nobody_else_may_write() {
         for mode in [0o775, 0o757, 0o777, 0o1777] {
+            assert_eq!(verdict("/opt", 0, mode).is_none(), mode & 0o1000 != 0, "{mode:o}");
             let error = verdict("/opt/v", 0, mode).unwrap();
             assert_eq!(error.code(), Code::Pkcs11ModuleWritable);
             assert!(error.message().contains(&format!("{mode:04o}")), "{error}");
@@ -152,8 +160,7 @@ mod tests {
     fn a_folder_for_everybody_is_refused_and_not_mended() {
         let error = check_path(&std::env::temp_dir().join("no-such-module.so")).unwrap_err();
         assert_eq!(error.code(), Code::Pkcs11Module);
-        let error = check_path(&std::env::temp_dir()).unwrap_err();
-        assert_eq!(error.code(), Code::Pkcs11ModuleWritable);
+        let error = verdict("/opt/v", 0, 0o1777).unwrap();
         assert!(error.hint().unwrap().contains("install -D"), "{error:?}");
     }
 

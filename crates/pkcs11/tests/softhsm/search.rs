@@ -1,6 +1,7 @@
 //! Finding modules, tokens, keys and certificates, and what the errors list when they are not there.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use refresh_session_core::{Code, Error, Secret};
@@ -27,11 +28,12 @@ fn what_is_no_module_is_refused_with_the_reason() {
         |fixture| {
             let text = fixture.file("text.so");
             fs::write(&text, "not a library").unwrap();
+            fs::set_permissions(&text, fs::Permissions::from_mode(0o644)).unwrap();
             let missing = fixture.file("missing.so");
             let refuse = |module: &str| open(&TokenConfig::new(module, clock())).unwrap_err();
 
             assert_says(&refuse(&missing), Code::Pkcs11Module, &["missing.so", "cannot be opened"]);
-            assert_says(&refuse(&text), Code::Pkcs11ModuleWritable, &["text.so", "was not loaded"]);
+            assert_says(&refuse(&text), Code::Pkcs11ModulePlatform, &["text.so", "no ELF header"]);
             assert_says(&refuse("libsofthsm2.so"), Code::InvalidOption, &["pkcs11.library", "absolute"]);
             assert_says(&refuse(&fixture.file("tokens")), Code::InvalidOption, &["not a file"]);
             // A library that is no module; whichever the compiler's runtime needs is there.

@@ -5,7 +5,8 @@
 //! [`isolated`] runs the test binary again for the one test, with the variables set; there the body runs.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -148,7 +149,13 @@ impl Fixture {
         let directory = env::current_exe().unwrap().parent().unwrap().join("../examples");
         let module = directory.join("libpkcs11_shim.so");
         assert!(module.is_file(), "the shim is missing: run `cargo test`, or `cargo build --examples` first");
-        self.config_with(&module, label)
+        // Where the sources are others may be allowed to write; then it is not loaded.
+        let copy = self.directory.join("libpkcs11_shim.so");
+        if !copy.exists() {
+            fs::copy(module, &copy).unwrap();
+            fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+        }
+        self.config_with(&copy, label)
     }
 
     /// Tells the shim what to do from now on (`tests/shim/lib.rs`).
@@ -189,6 +196,7 @@ impl Fixture {
         // Left behind by a test that failed in a process of the same number.
         let _ = fs::remove_dir_all(&self.directory);
         fs::create_dir_all(self.directory.join("tokens")).unwrap();
+        fs::set_permissions(&self.directory, Permissions::from_mode(0o755)).unwrap();
         let tokens = self.file("tokens");
         let text =
             format!("directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n");

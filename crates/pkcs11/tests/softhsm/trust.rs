@@ -1,5 +1,4 @@
-//! Which module is loaded at all. With copies of the shim in cargo's own folder: the system's is everybody's, and so
-//! refused by itself.
+//! Which module is loaded at all, with copies of the shim.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -23,8 +22,7 @@ struct Copied {
 
 impl Copied {
     fn new(fixture: &Fixture, name: &str) -> Self {
-        let folder =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trust-{name}-{}", std::process::id()));
+        let folder = fixture.directory.join(format!("trust-{name}"));
         fs::create_dir_all(&folder).unwrap();
         let config = fixture.shim("gw");
         let module = folder.join("copy.so");
@@ -79,7 +77,10 @@ fn a_module_that_others_can_write_is_loaded_once_they_cannot() {
 fn a_link_does_not_hide_where_the_module_is() {
     isolated("trust::a_link_does_not_hide_where_the_module_is", token, |fixture| {
         let mut copied = Copied::new(fixture, "link");
-        let everybodys = fixture.directory.join("module.so");
+        let shared = fixture.directory.join("shared");
+        fs::create_dir(&shared).unwrap();
+        Copied::mode(&shared, 0o1777);
+        let everybodys = shared.join("module.so");
         fs::copy(&copied.config.module, &everybodys).unwrap();
         copied.config.module = copied.folder.join("link.so");
         symlink(&everybodys, &copied.config.module).unwrap();

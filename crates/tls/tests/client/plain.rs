@@ -50,7 +50,7 @@ async fn a_connection_that_breaks_does_not_blame_a_certificate() {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok(accepted) = listener.accept().await {
-            drop(accepted)
+            drop(accepted);
         }
     });
     let client = client(Target::new("127.0.0.1".into(), port, None).unwrap());
