@@ -1,10 +1,12 @@
 //! What a device does that goes away, breaks, is full or comes back, and what the next signature costs then. Through
 //! the shim (`tests/shim/lib.rs`).
 
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use refresh_session_core::{Code, Error, Signer as _};
+use refresh_session_core::{BootTime, Clock, Code, Error, Signer as _, Timestamp};
 use refresh_session_pkcs11::{Pkcs11Signer, TokenConfig};
 
 use crate::support::{Fixture, P256, PIN, isolated, signer, skip_the_pause, skip_the_short_pause};
@@ -175,24 +177,69 @@ fn somebody_elses_wrong_label_does_not_disturb_who_signs() {
 fn a_full_token_is_waited_for_a_second_and_no_longer_than_the_caller_does() {
     let name = "ladder::a_full_token_is_waited_for_a_second_and_no_longer_than_the_caller_does";
     isolated(name, one_key, |fixture| {
-        let hasty = TokenConfig { sign_timeout: Duration::from_millis(400), ..fixture.shim("gw") };
-        let patient = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
-        let hasty = signer(fixture, &hasty, PIN, "key").unwrap();
-        for (signer, tries) in [(&patient, 5), (&hasty, 3)] {
+        // Time passes with the tries and not otherwise, however slow this machine is: after the third one, the hasty
+        // caller has less left than the pause before the fourth takes.
+        let hasty = Arc::new(ClockOfTries { log: fixture.file("spy").into(), late: Mutex::default() });
+        let patient = TokenConfig { clock: Arc::new(StoppedClock), ..fixture.shim("gw") };
+        let limit = Duration::from_secs(40);
+        let config = TokenConfig {
+            sign_timeout: limit,
+            clock: Arc::<ClockOfTries>::clone(&hasty),
+            ..fixture.shim("gw")
+        };
+        let patient = signer(fixture, &patient, PIN, "key").unwrap();
+        let hasty_one = signer(fixture, &config, PIN, "key").unwrap();
+        for (signer, tries) in [(&patient, 5), (&hasty_one, 3)] {
             fixture.script(&["fail-once=C_SignInit:90", &format!("fail=C_OpenSession:b1#{tries}")]);
             refresh_session_pkcs11::close_all();
             refresh_session_pkcs11::reopen();
             let before = fixture.calls("C_OpenSession");
+            *hasty.late.lock().unwrap() = Some((before + 3, Duration::from_millis(39_750)));
             let error = try_sign(signer).unwrap_err();
             assert_eq!(error.code(), Code::Pkcs11Call, "{error:?}");
             assert!(error.message().contains("C_OpenSession returned CKR_SESSION_COUNT (0xB1)"), "{error}");
             assert!(error.hint().unwrap().contains("hold all sessions"), "{error:?}");
             assert_eq!(fixture.calls("C_OpenSession") - before, tries);
         }
+        *hasty.late.lock().unwrap() = None;
         fixture.script(&["fail-once=C_OpenSession:b1"]);
-        sign(&hasty);
+        sign(&hasty_one);
         assert_eq!(fixture.calls("C_Finalize"), 0);
     });
+}
+
+/// It never gets later.
+#[derive(Debug)]
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn boot(&self) -> BootTime {
+        BootTime::from_duration(Duration::from_hours(1))
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_unix_millis(0)
+    }
+}
+
+/// It is so much later once C_OpenSession was called so often.
+#[derive(Debug)]
+struct ClockOfTries {
+    log: PathBuf,
+    late: Mutex<Option<(usize, Duration)>>,
+}
+
+impl Clock for ClockOfTries {
+    fn boot(&self) -> BootTime {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let tries = log.lines().filter(|line| line.ends_with(": C_OpenSession")).count();
+        let late = self.late.lock().unwrap().filter(|(after, _)| tries >= *after);
+        StoppedClock.boot().after(late.map_or(Duration::ZERO, |(_, by)| by))
+    }
+
+    fn wall(&self) -> Timestamp {
+        StoppedClock.wall()
+    }
 }
 
 #[test]
