@@ -3,6 +3,7 @@
 use der::{Decode as _, Encode as _};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use x509_cert::spki::ObjectIdentifier;
 
 use crate::crypto::digest::hex;
 use crate::{PublicKey, Timestamp};
@@ -17,7 +18,11 @@ pub struct Certificate {
     not_before: Timestamp,
     not_after: Timestamp,
     public_key: PublicKey,
+    attestation: bool,
 }
+
+/// Yubico's arc for the extensions of attestations (firmware version, serial number, policies of a PIV key).
+const YUBICO_PIV: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.41482.3");
 
 impl Certificate {
     /// Reads one DER certificate; the error is a phrase that completes "the certificate …".
@@ -38,6 +43,9 @@ impl Certificate {
             not_before: time(&body.validity().not_before),
             not_after: time(&body.validity().not_after),
             public_key: PublicKey::from_spki_der(&spki).ok_or("has an unreadable public key")?,
+            attestation: body
+                .extensions()
+                .is_some_and(|all| all.iter().any(|one| one.extn_id.starts_with(YUBICO_PIV))),
         })
     }
 
@@ -91,5 +99,12 @@ impl Certificate {
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
+    }
+
+    /// Whether it is a token's statement on a key it made, not a device certificate. It is for the same key, and some
+    /// modules show it under the same id.
+    #[must_use]
+    pub fn is_attestation(&self) -> bool {
+        self.attestation
     }
 }

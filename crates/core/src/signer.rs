@@ -26,6 +26,8 @@ pub enum SignatureScheme {
     EcdsaP256Sha256,
     /// ECDSA on P-384 over SHA-384.
     EcdsaP384Sha384,
+    /// ECDSA on P-521 over SHA-512.
+    EcdsaP521Sha512,
     /// RSASSA-PSS over SHA-256, salt as long as the digest.
     RsaPssSha256,
     /// RSASSA-PSS over SHA-384, salt as long as the digest.
@@ -57,7 +59,7 @@ impl SignatureScheme {
         match self {
             Self::EcdsaP256Sha256 | Self::RsaPssSha256 | Self::RsaPkcs1Sha256 => Hash::Sha256,
             Self::EcdsaP384Sha384 | Self::RsaPssSha384 | Self::RsaPkcs1Sha384 => Hash::Sha384,
-            Self::RsaPssSha512 | Self::RsaPkcs1Sha512 => Hash::Sha512,
+            Self::EcdsaP521Sha512 | Self::RsaPssSha512 | Self::RsaPkcs1Sha512 => Hash::Sha512,
         }
     }
 
@@ -67,6 +69,7 @@ impl SignatureScheme {
         match self {
             Self::EcdsaP256Sha256 => "ecdsa_secp256r1_sha256",
             Self::EcdsaP384Sha384 => "ecdsa_secp384r1_sha384",
+            Self::EcdsaP521Sha512 => "ecdsa_secp521r1_sha512",
             Self::RsaPssSha256 => "rsa_pss_rsae_sha256",
             Self::RsaPssSha384 => "rsa_pss_rsae_sha384",
             Self::RsaPssSha512 => "rsa_pss_rsae_sha512",

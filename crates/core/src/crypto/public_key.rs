@@ -31,6 +31,8 @@ pub enum KeyKind {
     EcP256,
     /// NIST P-384 (secp384r1).
     EcP384,
+    /// NIST P-521 (secp521r1). Only in a token that checks its signatures: nothing here can.
+    EcP521,
     /// RSA with a modulus of this many bits.
     Rsa {
         /// Length of the modulus.
@@ -50,6 +52,7 @@ impl KeyKind {
         match self {
             Self::EcP256 => &[SignatureScheme::EcdsaP256Sha256],
             Self::EcP384 => &[SignatureScheme::EcdsaP384Sha384],
+            Self::EcP521 => &[SignatureScheme::EcdsaP521Sha512],
             Self::Rsa { bits } if *bits >= 2048 => SignatureScheme::RSA,
             Self::Rsa { .. } | Self::Unsupported(_) => &[],
         }
@@ -61,8 +64,15 @@ impl KeyKind {
         match self {
             Self::EcP256 => Some(32),
             Self::EcP384 => Some(48),
+            Self::EcP521 => Some(66),
             Self::Rsa { .. } | Self::Unsupported(_) => None,
         }
+    }
+
+    /// Whether [`PublicKey::verifies`] knows such keys. *ring* has no P-521.
+    #[must_use]
+    pub fn is_verifiable(&self) -> bool {
+        *self != Self::EcP521 && !self.schemes().is_empty()
     }
 }
 
@@ -71,6 +81,7 @@ impl fmt::Display for KeyKind {
         match self {
             Self::EcP256 => f.write_str("EC P-256"),
             Self::EcP384 => f.write_str("EC P-384"),
+            Self::EcP521 => f.write_str("EC P-521"),
             Self::Rsa { bits } => write!(f, "RSA-{bits}"),
             Self::Unsupported(name) => f.write_str(name),
         }
@@ -98,7 +109,7 @@ impl PublicKey {
             EC_PUBLIC_KEY => match info.algorithm.parameters_oid().ok()? {
                 P256 => KeyKind::EcP256,
                 P384 => KeyKind::EcP384,
-                P521 => KeyKind::Unsupported("EC P-521".into()),
+                P521 => KeyKind::EcP521,
                 other => KeyKind::Unsupported(format!("EC on curve {other}")),
             },
             RSA_ENCRYPTION => KeyKind::Rsa { bits: modulus_bits(&raw)? },
@@ -139,7 +150,8 @@ impl PublicKey {
         hex(&Hash::Sha256.digest(&self.spki))
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Whether `signature` is this key's over `message`. No if the key's kind is not
+    /// [verifiable](KeyKind::is_verifiable).
     #[must_use]
     pub fn verifies(&self, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
         if !self.kind.schemes().contains(&scheme) {
@@ -148,6 +160,7 @@ impl PublicKey {
         let algorithm: &'static dyn VerificationAlgorithm = match scheme {
             SignatureScheme::EcdsaP256Sha256 => &ECDSA_P256_SHA256_ASN1,
             SignatureScheme::EcdsaP384Sha384 => &ECDSA_P384_SHA384_ASN1,
+            SignatureScheme::EcdsaP521Sha512 => return false,
             SignatureScheme::RsaPssSha256 => &RSA_PSS_2048_8192_SHA256,
             SignatureScheme::RsaPssSha384 => &RSA_PSS_2048_8192_SHA384,
             SignatureScheme::RsaPssSha512 => &RSA_PSS_2048_8192_SHA512,

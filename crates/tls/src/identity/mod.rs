@@ -32,6 +32,10 @@ impl ClientIdentity {
     /// `ERR_BAD_PRIVATE_KEY`, `ERR_PASSPHRASE`, `ERR_UNSUPPORTED_KEY`, `ERR_KEY_MISMATCH`, `ERR_FILE_UNREADABLE`.
     pub fn from_key(chain: &[Certificate], key: &Material, passphrase: Option<&Secret>) -> Result<Self> {
         let leaf = usable_leaf(chain)?;
+        if !leaf.public_key().kind().is_verifiable() {
+            let what = format!("{}, which is possible only in a PKCS#11 token", leaf.public_key().kind());
+            return Err(unsupported_leaf(&leaf, &what));
+        }
         let der = private_key::parse(&key.read("privateKey")?, passphrase)?;
         let unsupported = private_key::unsupported_kind(&der);
         let signing_key = signing_key(&der).map_err(|error| unusable(key, unsupported, &error))?;
@@ -96,7 +100,9 @@ fn unusable(key: &Material, unsupported: Option<&str>, error: &rustls::Error) ->
     let error = match unsupported {
         Some(kind) => {
             Error::new(Code::UnsupportedKey, format!("{named} holds {kind}, which cannot be used here"))
-                .with_hint("Use an EC P-256, EC P-384 or RSA key of at least 2048 bits.")
+                .with_hint(
+                    "Use an EC P-256, EC P-384 or RSA key of at least 2048 bits; EC P-521 keys only in a PKCS#11 token.",
+                )
         }
         None => Error::new(Code::BadPrivateKey, format!("{named} holds no usable key: {error}"))
             .with_hint("Write the key anew with `openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW`."),
@@ -112,17 +118,17 @@ fn usable_leaf(chain: &[Certificate]) -> Result<Certificate> {
     };
     let kind = leaf.public_key().kind();
     if kind.schemes().is_empty() {
-        return Err(Error::new(
-            Code::UnsupportedKey,
-            format!(
-                "option `certificate`: the key of \"{}\" is {kind}, which cannot be used here",
-                leaf.subject()
-            ),
-        )
-        .with_param("certificate")
-        .with_hint("Use a certificate for an EC P-256, EC P-384 or RSA key of at least 2048 bits."));
+        return Err(unsupported_leaf(leaf, &format!("{kind}, which cannot be used here")));
     }
     Ok(leaf.clone())
+}
+
+fn unsupported_leaf(leaf: &Certificate, what: &str) -> Error {
+    let message = format!("option `certificate`: the key of \"{}\" is {what}", leaf.subject());
+    Error::new(Code::UnsupportedKey, message).with_param("certificate").with_hint(
+        "Use a certificate for an EC P-256, EC P-384 or RSA key of at least 2048 bits; EC P-521 keys only in a PKCS#11 \
+         token.",
+    )
 }
 
 fn wire_chain(chain: &[Certificate]) -> Vec<CertificateDer<'static>> {

@@ -38,7 +38,9 @@ impl SigningKey for TokenKey {
 
     fn algorithm(&self) -> SignatureAlgorithm {
         match self.signer.schemes().first() {
-            Some(Scheme::EcdsaP256Sha256 | Scheme::EcdsaP384Sha384) => SignatureAlgorithm::ECDSA,
+            Some(Scheme::EcdsaP256Sha256 | Scheme::EcdsaP384Sha384 | Scheme::EcdsaP521Sha512) => {
+                SignatureAlgorithm::ECDSA
+            }
             _ => SignatureAlgorithm::RSA,
         }
     }
@@ -83,6 +85,7 @@ fn to_rustls(scheme: Scheme) -> SignatureScheme {
     match scheme {
         Scheme::EcdsaP256Sha256 => SignatureScheme::ECDSA_NISTP256_SHA256,
         Scheme::EcdsaP384Sha384 => SignatureScheme::ECDSA_NISTP384_SHA384,
+        Scheme::EcdsaP521Sha512 => SignatureScheme::ECDSA_NISTP521_SHA512,
         Scheme::RsaPssSha256 => SignatureScheme::RSA_PSS_SHA256,
         Scheme::RsaPssSha384 => SignatureScheme::RSA_PSS_SHA384,
         Scheme::RsaPssSha512 => SignatureScheme::RSA_PSS_SHA512,
