@@ -1,12 +1,18 @@
 //! PINs: how often they are sent, to whom they open the token, and that they never show.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Barrier;
 use std::thread;
 
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::session::UserType;
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
 use refresh_session_core::{Code, Secret, Signer as _};
 use refresh_session_pkcs11::{ObjectSelector, Token};
 
-use crate::support::{Fixture, P256, PIN, isolated, message, signer};
+use crate::support::{Fixture, P256, PIN, isolated, message, signer, softhsm};
 
 const WRONG: &str = "canary-wrong-8264";
 
@@ -93,6 +99,54 @@ fn an_empty_pin_and_one_that_is_no_text_are_pins() {
         assert_eq!(open(Secret::new(vec![0xff, 0xfe, 0x00, 0x31])), Code::Pkcs11PinIncorrect);
         assert_eq!(open(Secret::from("")), Code::Pkcs11PinIncorrect);
         assert_eq!(fixture.calls("C_Login"), 2);
+    });
+}
+
+#[test]
+fn a_pin_goes_over_whole_whatever_bytes_it_has() {
+    // As long as SoftHSM takes them; characters of several bytes; bytes that are no text; a zero among them.
+    let pins: [(&str, &[u8]); 4] = [
+        ("long", &[b'7'; 255]),
+        ("wide", "пароль-ключ".as_bytes()),
+        ("bytes", b"\xff\xfe\x80 1234"),
+        ("zero", b"1234\x005678"),
+    ];
+    let prepare = |fixture: &Fixture| {
+        for (token, pin) in pins {
+            fixture.token(token);
+            fixture.key(token, token, "01", P256);
+            if token != "zero" {
+                let module = softhsm();
+                let login =
+                    ["--module", module.to_str().unwrap(), "--token-label", token, "--login", "--pin", PIN];
+                let login = login.into_iter().chain(["--change-pin", "--new-pin"]).map(OsStr::new);
+                fixture.run("pkcs11-tool", &login.chain([OsStr::from_bytes(pin)]).collect::<Vec<_>>());
+            }
+        }
+    };
+    isolated("pins::a_pin_goes_over_whole_whatever_bytes_it_has", prepare, |fixture| {
+        // No tool takes a zero.
+        let module = Pkcs11::new(softhsm()).unwrap();
+        module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+        let is_zero = |slot: &Slot| module.get_token_info(*slot).unwrap().label() == "zero";
+        let slot = module.get_slots_with_initialized_token().unwrap().into_iter().find(is_zero).unwrap();
+        let session = module.open_rw_session(slot).unwrap();
+        session.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+        session.set_pin(&AuthPin::new(PIN.into()), &AuthPin::new("1234\x005678".into())).unwrap();
+        drop(session);
+        module.finalize().unwrap();
+
+        for (token, pin) in pins {
+            let open = |pin: &[u8]| {
+                let opened = Token::open(&fixture.config(token), Some(&Secret::new(pin.to_vec()))).unwrap();
+                opened.signer(&ObjectSelector::label(token), &fixture.public_key(token))
+            };
+            // What somebody would send who stops early, or adds what ends a text in C.
+            for wrong in [&pin[..pin.len() - 1], &pin[..4], &[pin, &[0]].concat()] {
+                assert_eq!(open(wrong).unwrap_err().code(), Code::Pkcs11PinIncorrect, "{token} {wrong:?}");
+            }
+            open(pin).unwrap_or_else(|error| panic!("{token}: {error}"));
+        }
     });
 }
 

@@ -5,6 +5,8 @@
 //! [`isolated`] runs the test binary again for the one test, with the variables set; there the body runs.
 
 use std::env;
+use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,7 @@ const CHILD_SECONDS: u64 = 60;
 /// The kinds of key the tests use, as openssl is told.
 pub(crate) const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 pub(crate) const P384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+pub(crate) const P521: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"];
 pub(crate) const RSA: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
 
 /// Prepares tokens with `prepare`, then runs `body` in a process that sees them. `name` is the test's path, as
@@ -121,7 +124,7 @@ impl Fixture {
     }
 
     /// Runs a tool in the directory; it must succeed.
-    pub(crate) fn run(&self, program: &str, arguments: &[&str]) {
+    pub(crate) fn run(&self, program: &str, arguments: &[impl AsRef<OsStr> + Debug]) {
         let output = self.command(program).args(arguments).stdin(Stdio::null()).output();
         let output = output.unwrap_or_else(|error| panic!("{program} is needed for these tests: {error}"));
         let shown = String::from_utf8_lossy(&output.stderr);
@@ -203,7 +206,7 @@ impl Fixture {
         fs::write(self.directory.join("softhsm2.conf"), text).unwrap();
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(&self.directory)
