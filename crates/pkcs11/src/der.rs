@@ -23,12 +23,20 @@ pub(crate) fn ecdsa_signature(signature: &[u8], scalar_len: usize) -> Option<Vec
 }
 
 /// The SubjectPublicKeyInfo (RFC 5480) of an EC key from `CKA_EC_PARAMS` and `CKA_EC_POINT`.
-///
-/// The point comes as a DER OCTET STRING, or bare from modules older than PKCS#11 v2.30.
 pub(crate) fn ec_spki(ec_params: &[u8], ec_point: &[u8]) -> Vec<u8> {
     const EC_PUBLIC_KEY: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-    let point = whole(OCTET_STRING, ec_point).unwrap_or(ec_point);
-    sequence(&[sequence(&[EC_PUBLIC_KEY.to_vec(), ec_params.to_vec()]), bit_string(point)])
+    sequence(&[sequence(&[EC_PUBLIC_KEY.to_vec(), ec_params.to_vec()]), bit_string(self::ec_point(ec_point))])
+}
+
+/// The point in a `CKA_EC_POINT`: a DER OCTET STRING, or bare from modules older than PKCS#11 v2.30.
+///
+/// A bare one starts with 04 as an OCTET STRING does, and one in 256 goes on with its own length. No OCTET STRING with a
+/// point of P-256, P-384 or P-521 in it is as long as such a point.
+pub(crate) fn ec_point(ec_point: &[u8]) -> &[u8] {
+    if matches!(ec_point, [4, ..] if matches!(ec_point.len(), 65 | 97 | 133)) {
+        return ec_point;
+    }
+    whole(OCTET_STRING, ec_point).unwrap_or(ec_point)
 }
 
 /// The SubjectPublicKeyInfo (RFC 3279 section 2.3.1) of an RSA key from its DER `RSAPublicKey`.
@@ -153,6 +161,19 @@ mod tests {
         assert_eq!(ecdsa_signature(&der, 32).unwrap(), der);
         let padded = sequence(&[tlv(INTEGER, &[0, 0, 1]), tlv(INTEGER, &[2])]);
         assert_eq!(ecdsa_signature(&padded, 32).unwrap(), sequence(&[integer(&[1]), integer(&[2])]));
+    }
+
+    #[test]
+    fn what_is_as_long_as_a_raw_signature_is_one_whatever_it_starts_with() {
+        for (scalar_len, number_len) in [(32, 29), (48, 45)] {
+            // r‖s that happens to be DER through and through: 30 .. 02 .. r' 02 .. s', two bytes a header.
+            let half = integer(&vec![0x11; number_len]);
+            let raw = sequence(&[half, integer(&vec![0x22; number_len])]);
+            assert_eq!((raw.len(), raw[0]), (2 * scalar_len, SEQUENCE));
+            let (r, s) = raw.split_at(scalar_len);
+            let expected = sequence(&[integer(r), integer(s)]);
+            assert_eq!(ecdsa_signature(&raw, scalar_len).unwrap(), expected);
+        }
     }
 
     #[test]

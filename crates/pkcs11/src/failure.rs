@@ -69,14 +69,23 @@ impl Failure {
             if function.starts_with("C_Sign") && value.refuses_mechanism())
     }
 
+    /// The module cannot search for such an attribute.
+    pub(crate) fn refuses_template(&self) -> bool {
+        matches!(self, Self::Call { value, .. } if value.refuses_template())
+    }
+
     pub(crate) fn is_not_initialised(&self) -> bool {
         self.remedy() == Remedy::Initialise
     }
 
     /// The session's number is void, and closing it would at best do nothing.
     pub(crate) fn says_session_is_gone(&self) -> bool {
-        matches!(self, Self::Call { value, .. }
-            if value.is(sys::CKR_SESSION_HANDLE_INVALID) || value.is(sys::CKR_SESSION_CLOSED))
+        self.says(&[sys::CKR_SESSION_HANDLE_INVALID, sys::CKR_SESSION_CLOSED])
+    }
+
+    /// A function returned one of these.
+    pub(crate) fn says(&self, values: &[sys::CK_RV]) -> bool {
+        matches!(self, Self::Call { value, .. } if values.iter().any(|one| value.is(*one)))
     }
 
     pub(crate) fn into_error(self, place: Place<'_>) -> Error {

@@ -58,10 +58,12 @@
 //! | `gate`, `pace`, `budget` | calls and initialising exclude each other; how often anew; how much time is left |
 //! | `recovery` | the ladder: what is tried after a failure, and in which order |
 //! | `worker` | a thread with deadlines; knows nothing of PKCS#11 |
-//! | `slots`, `token_info`, `objects`, `certificates` | searching; what a token says of itself |
+//! | `slots`, `token_info` | searching for the token; what it says of itself |
+//! | `objects`, `attribute`, `certificates`, `public_half` | searching on it, and reading what was found |
 //! | `pin`, `session`, `unlock` | what is remembered of PINs; the one session and its login; how a token is unlocked |
 //! | `token_state` | what a token's thread owns; run, climb the ladder, run again |
 //! | `mechanism`, `raw_sign`, `der` | how a signature is asked for and encoded |
+//! | `token_verify` | checking the signatures that only the token can |
 //! | `access` | a user's way to a token's thread |
 //! | `token`, `signer` | the public handles |
 //! | `failure`, `return_value` | what went wrong inside, and what it is called outside |
@@ -73,10 +75,11 @@
 
 #![allow(
     unsafe_code,
-    reason = "PKCS#11 is a C interface; five files call C directly, each call with its reason"
+    reason = "PKCS#11 is a C interface; six files call C directly, each call with its reason"
 )]
 
 mod access;
+mod attribute;
 mod budget;
 mod certificates;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -93,6 +96,7 @@ mod module;
 mod objects;
 mod pace;
 mod pin;
+mod public_half;
 mod raw_sign;
 mod recovery;
 mod registry;
@@ -103,6 +107,7 @@ mod slots;
 mod token;
 mod token_info;
 mod token_state;
+mod token_verify;
 mod trust;
 mod unlock;
 pub mod uri;

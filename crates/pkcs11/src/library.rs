@@ -38,6 +38,24 @@ pub(crate) struct Functions {
         *mut sys::CK_BYTE,
         *mut sys::CK_ULONG,
     ) -> sys::CK_RV,
+    pub(crate) get_attribute_value: unsafe extern "C" fn(
+        sys::CK_SESSION_HANDLE,
+        sys::CK_OBJECT_HANDLE,
+        *mut sys::CK_ATTRIBUTE,
+        sys::CK_ULONG,
+    ) -> sys::CK_RV,
+}
+
+impl Functions {
+    fn of(list: &sys::CK_FUNCTION_LIST) -> Option<Self> {
+        Some(Self {
+            info: list.C_GetInfo?,
+            token_info: list.C_GetTokenInfo?,
+            sign_init: list.C_SignInit?,
+            sign: list.C_Sign?,
+            get_attribute_value: list.C_GetAttributeValue?,
+        })
+    }
 }
 
 /// The file that `path` names, links resolved: two names of one library are one module.
@@ -146,12 +164,9 @@ fn functions(path: &Path) -> Result<Functions> {
     // SAFETY: not null, and the module keeps the list for as long as it is loaded, which is for ever; read by copy
     // because nothing promises its alignment.
     let list = unsafe { list.read_unaligned() };
-    match (list.C_GetInfo, list.C_GetTokenInfo, list.C_SignInit, list.C_Sign) {
-        (Some(info), Some(token_info), Some(sign_init), Some(sign)) => {
-            Ok(Functions { info, token_info, sign_init, sign })
-        }
-        _ => Err(refused(path, "lacks C_GetInfo, C_GetTokenInfo, C_SignInit or C_Sign")),
-    }
+    Functions::of(&list).ok_or_else(|| {
+        refused(path, "lacks C_GetInfo, C_GetTokenInfo, C_SignInit, C_Sign or C_GetAttributeValue")
+    })
 }
 
 #[cfg(target_os = "linux")]

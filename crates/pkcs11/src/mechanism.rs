@@ -20,12 +20,16 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Raw => Self::Hashing,
+            Self::Hashing => Self::Raw,
+        }
+    }
+
     /// Both, in the order to try: this one first.
     pub(crate) fn then_other(self) -> [Self; 2] {
-        match self {
-            Self::Raw => [Self::Raw, Self::Hashing],
-            Self::Hashing => [Self::Hashing, Self::Raw],
-        }
+        [self, self.other()]
     }
 }
 

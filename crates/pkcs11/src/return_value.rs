@@ -104,6 +104,18 @@ impl ReturnValue {
         )
     }
 
+    /// An attribute in a search is unknown to the module, or may not be searched for.
+    pub(crate) fn refuses_template(self) -> bool {
+        matches!(
+            self.0,
+            sys::CKR_ATTRIBUTE_TYPE_INVALID
+                | sys::CKR_ATTRIBUTE_VALUE_INVALID
+                | sys::CKR_ATTRIBUTE_SENSITIVE
+                | sys::CKR_TEMPLATE_INCONSISTENT
+                | sys::CKR_TEMPLATE_INCOMPLETE
+        )
+    }
+
     fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(value, _)| *value == self.0).map(|(_, name)| *name)
     }

@@ -17,6 +17,7 @@ use crate::pin::{self, Credential, PinMemory, Refusal, SharedPins};
 use crate::return_value::{Remedy, ReturnValue};
 use crate::slots::{self, TokenIdentity};
 use crate::token_info::TokenInfo;
+use crate::token_verify::Verifier;
 use crate::unlock;
 
 /// A session and what holds only as long as it does.
@@ -32,6 +33,7 @@ pub(crate) struct TokenSession {
     pub(crate) generation: u64,
     pub(crate) keys: HashMap<ObjectSelector, Key>,
     pub(crate) proofs: HashMap<ObjectSelector, Proof>,
+    pub(crate) verifiers: Vec<Verifier>,
     pub(crate) logged_in: bool,
     /// An operation was begun and not ended: to be closed, whatever else is to be done.
     pub(crate) spoiled: bool,
@@ -72,11 +74,19 @@ impl TokenSession {
             generation: lease.generation(),
             keys: HashMap::new(),
             proofs: HashMap::new(),
+            verifiers: Vec::new(),
             logged_in: false,
             spoiled: false,
             login_required,
             slot,
         })
+    }
+
+    /// Handles and what was proved with them are found out anew.
+    pub(crate) fn forget_objects(&mut self) {
+        self.keys.clear();
+        self.proofs.clear();
+        self.verifiers.clear();
     }
 
     /// Closes it, unless its number has become somebody else's. What the module answers helps nobody.

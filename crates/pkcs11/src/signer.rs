@@ -3,16 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cryptoki::object::{KeyType, ObjectHandle};
 use refresh_session_core::{Code, Error, KeyKind, PublicKey, Result, SignatureScheme, Signer};
 
 use crate::access::TokenAccess;
 use crate::config::ObjectSelector;
+use crate::der;
 use crate::failure::Failure;
 use crate::mechanism::family;
+use crate::objects::KeyType;
+use crate::public_half;
 use crate::session::Proof;
 use crate::token_state::Access;
-use crate::{der, objects};
 
 /// What the test signature is made over. Never anything a server could have chosen.
 const SELF_TEST: &[u8] = b"refresh-session: does this key belong to this certificate?";
@@ -72,8 +73,9 @@ impl Pkcs11Signer {
 
     /// Refuses a key that visibly is another one, before anything is signed with it.
     fn compare_public_halves(&self) -> Result<Option<PublicKey>> {
-        let selector = Arc::clone(&self.key);
-        let (kind, shown) = self.access.run("finding the key", move |access| look(access, &selector))?;
+        let (selector, expected) = (Arc::clone(&self.key), self.expected.clone());
+        let look = move |access: &mut Access<'_>| look(access, &selector, &expected);
+        let (kind, shown) = self.access.run("finding the key", look)?;
         if let Some(kind) = kind.filter(|kind| Some(*kind) != key_type(self.expected.kind())) {
             let what = format!("is of type {kind}");
             return Err(self.mismatch(&what, shown.as_ref()));
@@ -120,8 +122,14 @@ impl Pkcs11Signer {
         let selector = Arc::clone(&self.key);
         let digest = scheme.hash().digest(message);
         let owned = message.to_vec();
-        let raw =
-            self.access.run("a signature", move |access| access.sign(&selector, scheme, &owned, &digest))?;
+        let for_token = (!self.expected.kind().is_verifiable()).then(|| self.expected.clone());
+        let (raw, taken) = self.access.run("a signature", move |access| {
+            access.with_key(&selector, |access, key| {
+                let raw = access.sign(key, scheme, &owned, &digest)?;
+                let checked = for_token.as_ref().map(|key| access.token_verifies(key, scheme, &owned, &raw));
+                Ok((raw, checked.transpose()?))
+            })
+        })?;
         let length = raw.len();
         let signature = match self.expected.kind().ecdsa_scalar_len() {
             Some(scalar_len) => der::ecdsa_signature(&raw, scalar_len),
@@ -132,10 +140,12 @@ impl Pkcs11Signer {
         // whose output would give the key away.
         Ok(match signature {
             None => Err(format!("made a signature of {length} bytes, which is not of such a key")),
-            Some(signature) if !self.expected.verifies(scheme, message, &signature) => {
-                Err("made a signature that does not verify".into())
+            Some(signature)
+                if taken.unwrap_or_else(|| self.expected.verifies(scheme, message, &signature)) =>
+            {
+                Ok(signature)
             }
-            Some(signature) => Ok(signature),
+            Some(_) => Err("made a signature that does not verify".into()),
         })
     }
 
@@ -222,16 +232,17 @@ impl fmt::Debug for Pkcs11Signer {
 fn look(
     access: &mut Access<'_>,
     selector: &ObjectSelector,
+    expected: &PublicKey,
 ) -> Result<(Option<KeyType>, Option<PublicKey>), Failure> {
-    let key: ObjectHandle = access.private_key(selector)?.handle;
-    let session = &access.session.handle;
-    Ok((objects::key_type(session, key), objects::public_half(session, key)))
+    let key = access.private_key(selector)?.handle;
+    let objects = access.objects();
+    Ok((objects.key_type(key), public_half::of(objects, key, expected)))
 }
 
 fn key_type(kind: &KeyKind) -> Option<KeyType> {
     match kind {
-        KeyKind::EcP256 | KeyKind::EcP384 => Some(KeyType::EC),
-        KeyKind::Rsa { .. } => Some(KeyType::RSA),
+        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::EcP521 => Some(KeyType::Ec),
+        KeyKind::Rsa { .. } => Some(KeyType::Rsa),
         _ => None,
     }
 }

@@ -34,7 +34,7 @@ impl TokenIdentity {
 
 impl fmt::Display for TokenIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "token `{}`", self.label)
+        write!(f, "token `{}`", self.label.escape_debug())
     }
 }
 
@@ -118,7 +118,7 @@ impl Seen {
         match (slots.next(), slots.next()) {
             (Some(slot), None) => Ok(slot),
             (None, _) => {
-                let what = format!("no longer has {identity} (serial {})", identity.serial);
+                let what = format!("no longer has {identity} (serial {})", identity.serial.escape_debug());
                 Err(Failure::until_anew(self.not_found(module.subject(), &what)))
             }
             (Some(_), Some(_)) => {
@@ -192,7 +192,7 @@ impl fmt::Display for SeenSlot {
         match &self.token {
             Ok(token) if token.initialised => {
                 let TokenIdentity { label, serial } = &token.identity;
-                write!(f, "{label:?} serial {serial} in slot {id}")
+                write!(f, "{label:?} serial {} in slot {id}", serial.escape_debug())
             }
             Ok(_) => write!(f, "an uninitialised token in slot {id}"),
             Err(reason) => write!(f, "slot {id}: {reason}"),
@@ -223,7 +223,7 @@ impl LibraryTexts {
     }
 }
 
-/// The standard pads with spaces, some modules with zeros.
+/// The standard pads with spaces, some modules with zeros, or with one and whatever was in the memory behind it.
 fn trimmed(text: &str) -> &str {
-    text.trim_end_matches([' ', '\0'])
+    text.split('\0').next().unwrap_or_default().trim_end_matches(' ')
 }

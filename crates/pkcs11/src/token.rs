@@ -6,7 +6,7 @@ use std::sync::Arc;
 use refresh_session_core::{Certificate, PublicKey, Result, Secret};
 
 use crate::access::TokenAccess;
-use crate::certificates;
+use crate::certificates::{self, Wanted};
 use crate::config::{ObjectSelector, TokenConfig};
 use crate::pin::Credential;
 use crate::registry;
@@ -60,7 +60,7 @@ impl Token {
     ///
     /// | Code | When |
     /// |---|---|
-    /// | `UnsupportedKey` | `expected` is of a kind that no signature scheme here fits |
+    /// | `UnsupportedKey` | `expected` is of a kind that no signature scheme here fits, or P-521 and the token cannot check its signatures |
     /// | `Pkcs11KeyNotFound`, `Pkcs11KeyAmbiguous` | not exactly one key fits; both list what was seen |
     /// | `Pkcs11KeyMismatch` | it is another key; both fingerprints are in the message |
     /// | `Pkcs11Mechanism` | the token cannot make a signature that verifies |
@@ -72,14 +72,18 @@ impl Token {
     }
 
     /// The certificate that `selector` means, then its issuers as far as the token has them, without the root. An
-    /// empty selector means the key's of the configuration, and if that is empty too, the only certificate there
-    /// is.
+    /// empty selector means the certificate's of the configuration; if that is empty too, the key's, or where no
+    /// certificate has such names, the key itself; and without any, the only certificate there is.
+    ///
+    /// Of several with the right names those of the key are meant, and of these the one that ends last.
     ///
     /// `Pkcs11CertificateNotFound`, `Pkcs11CertificateAmbiguous` (both list what was seen), `BadCertificate` if it
     /// cannot be parsed, and those of a login if one is needed and a PIN was given.
     pub fn certificates(&self, selector: &ObjectSelector) -> Result<Vec<Certificate>> {
-        let selector = selector.or(&self.certificate).or(&self.key).clone();
-        self.access.run("reading the certificate", move |access| certificates::chain(access, &selector))
+        let certificate = selector.or(&self.certificate).clone();
+        let key = self.key.or(&certificate).clone();
+        let wanted = Wanted { certificate, key };
+        self.access.run("reading the certificate", move |access| certificates::chain(access, &wanted))
     }
 }
 

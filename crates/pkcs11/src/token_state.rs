@@ -12,7 +12,7 @@ use crate::config::ObjectSelector;
 use crate::failure::{Failure, Place};
 use crate::mechanism::{Family, Form, Plan, family};
 use crate::module::{Lease, Module, Refusal};
-use crate::objects;
+use crate::objects::Objects;
 use crate::pin::{self, Credential, SharedPins};
 use crate::raw_sign;
 use crate::recovery::{Ladder, Step};
@@ -173,8 +173,7 @@ impl TokenState {
     fn doubt_login(&mut self) {
         if let Some(session) = &mut self.session {
             session.logged_in = false;
-            session.keys.clear();
-            session.proofs.clear();
+            session.forget_objects();
         }
     }
 
@@ -196,6 +195,10 @@ impl TokenState {
 }
 
 impl Access<'_> {
+    pub(crate) fn objects(&self) -> Objects<'_> {
+        Objects { session: &self.session.handle, functions: self.lease.functions() }
+    }
+
     pub(crate) fn log_in(&mut self) -> Result<(), Failure> {
         self.session.log_in(self.lease, self.subject, self.pins, self.credential)
     }
@@ -213,33 +216,31 @@ impl Access<'_> {
         if let Some(key) = self.session.keys.get(selector) {
             return Ok(*key);
         }
-        let mut found = objects::find(&self.session.handle, ObjectClass::PRIVATE_KEY, selector)?;
+        let mut found = self.objects().find(ObjectClass::PRIVATE_KEY, selector)?;
         if found.is_empty() && self.session.lacks_login() {
             self.log_in()?;
-            found = objects::find(&self.session.handle, ObjectClass::PRIVATE_KEY, selector)?;
+            found = self.objects().find(ObjectClass::PRIVATE_KEY, selector)?;
         }
         let [key] = found.as_slice() else { return Err(self.no_single_key(selector, &found)?.into()) };
-        let always_authenticates = objects::always_authenticates(&self.session.handle, *key);
+        let always_authenticates = self.objects().always_authenticates(*key);
         let key = Key { handle: *key, always_authenticates };
         self.session.keys.insert(selector.clone(), key);
         Ok(key)
     }
 
-    /// One signature in the token's own form: r‖s or the RSA integer.
-    pub(crate) fn sign(
+    /// What `work` does with the key; if that fails, the key is [doubted](Self::doubt_key).
+    pub(crate) fn with_key<T>(
         &mut self,
         selector: &ObjectSelector,
-        scheme: SignatureScheme,
-        message: &[u8],
-        digest: &[u8],
-    ) -> Result<Vec<u8>, Failure> {
+        work: impl FnOnce(&mut Self, Key) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let key_is_known = self.knows_key(selector);
         let key = self.private_key(selector)?;
-        let made = self.sign_with(key, scheme, message, digest);
-        if made.is_err() && key_is_known {
+        let done = work(self, key);
+        if done.is_err() && key_is_known {
             self.doubt_key(selector)?;
         }
-        made
+        done
     }
 
     /// Whether the key was found before.
@@ -252,14 +253,14 @@ impl Access<'_> {
     /// key's, even if it seems to work: it is somebody else's.
     pub(crate) fn doubt_key(&self, selector: &ObjectSelector) -> Result<(), Failure> {
         let Some(key) = self.session.keys.get(selector) else { return Ok(()) };
-        let session = &self.session.handle;
-        match objects::fits(session, key.handle, ObjectClass::PRIVATE_KEY, selector) {
+        match self.objects().fits(key.handle, ObjectClass::PRIVATE_KEY, selector) {
             Some(false) => Err(Failure::initialised_by_others(self.subject)),
             _ => Ok(()),
         }
     }
 
-    fn sign_with(
+    /// One signature in the token's own form: r‖s or the RSA integer.
+    pub(crate) fn sign(
         &mut self,
         key: Key,
         scheme: SignatureScheme,
@@ -276,7 +277,11 @@ impl Access<'_> {
                     self.forms.insert(family, form);
                     return Ok(signature);
                 }
-                Err(failure) if failure.refuses_mechanism() => refusals.push(failure),
+                Err(failure) if failure.refuses_mechanism() => {
+                    // Also for after a new session: one refused only by C_Sign may be left active, and block the other.
+                    self.forms.insert(family, form.other());
+                    refusals.push(failure);
+                }
                 Err(failure) => return Err(failure),
             }
         }
@@ -310,20 +315,19 @@ impl Access<'_> {
     }
 
     fn no_single_key(&self, selector: &ObjectSelector, found: &[ObjectHandle]) -> Result<Error, Failure> {
-        let session = &self.session.handle;
-        let subject = self.subject;
+        let (objects, subject) = (self.objects(), self.subject);
         let by_id = selector.label.is_none() && selector.id.is_some();
         let param = if by_id { "pkcs11.privateKeyId" } else { "pkcs11.privateKeyLabel" };
         if found.is_empty() {
-            let all = objects::find(session, ObjectClass::PRIVATE_KEY, &ObjectSelector::default())?;
-            let seen = objects::listed(session, &all);
+            let all = objects.find(ObjectClass::PRIVATE_KEY, &ObjectSelector::default())?;
+            let seen = objects.listed(&all);
             let message =
                 format!("PKCS#11 {subject} has no private key with {selector}; private keys seen: {seen}");
             return Ok(Error::new(Code::Pkcs11KeyNotFound, message)
                 .with_param(param)
                 .with_hint("Correct `pkcs11.privateKeyLabel` or `pkcs11.privateKeyId`."));
         }
-        let seen = objects::listed(session, found);
+        let seen = objects.listed(found);
         let message = format!("PKCS#11 {subject} has {} private keys with {selector}: {seen}", found.len());
         Ok(Error::new(Code::Pkcs11KeyAmbiguous, message)
             .with_param(param)

@@ -8,7 +8,10 @@
 //! | `final-try`, `locked`, `to-be-changed` | that flag of the user PIN in CK_TOKEN_INFO |
 //! | `pad` | CKF_PROTECTED_AUTHENTICATION_PATH; a C_Login without a PIN is one with `pad=<PIN>` |
 //! | `no-login` | CKF_LOGIN_REQUIRED is not set |
-//! | `refuse=<hex>` | C_SignInit refuses this mechanism |
+//! | `refuse=<hex>` | C_SignInit refuses this mechanism; `refuse=<hex>:<hex>`: with this value |
+//! | `refuse-late=<hex>` | C_Sign does; `refuse-stuck=<hex>`: and leaves the operation active |
+//! | `refuse-verify=<hex>` | C_VerifyInit does |
+//! | `verify-all` | C_Verify finds every signature good |
 //! | `fail=<function>:<hex>` | the function returns this value; `*` for the function: all that reach a device |
 //! | `fail-once=<function>:<hex>` | the same, for its first call in this process with this very word in the file |
 //! | `fail-until-anew=<function>:<hex>` | the same, until the module is initialised anew |
@@ -20,19 +23,31 @@
 //! | `hide-until-anew` | the same, until the module is initialised anew |
 //! | … `#<any>` | behind a word with `once` or `until-anew`: another word, to the same effect |
 //! | `der` | C_Sign returns ECDSA signatures as DER |
+//! | `length=<n>` | C_Sign says that its signature has so many bytes |
+//! | `attr=<class>:<attribute>:<how>` | how C_GetAttributeValue answers; numbers in hex, any class: `*` |
+//! | … `absent`, `sensitive`, `unavailable` | no value, by each of the ways to say so |
+//! | … `huge`, `overlong` | a length that no memory holds, said before, or of what was written |
+//! | … `spaces`, `zeros` | the value with padding |
+//! | … `bare`, `compressed` | an EC point in that form |
+//! | … `=<hex>` | these bytes |
+//! | `blind=<attribute>` | a search for it finds nothing; `unsearchable=<attribute>`: is refused |
+//! | `twice` | C_FindObjects lists the first object twice |
+//! | `label=<hex>`, `serial=<hex>` | the beginning of what CK_TOKEN_INFO says, up to its end |
 //!
 //! Slot numbers and session handles differ from one initialisation to the next. A handle of an older one is refused
 //! and recorded as `stale <function>`: a real module would have given its number to another session by then.
 //!
 //! Every call is recorded in the file PKCS11SPY_OUTPUT, a C_Finalize or C_Initialize during another call as `overlap
-//! <function>` as well.
+//! <function>` as well, a C_SignInit also as `mechanism <hex>`.
 //!
 //! Built as an example of the crate, so that `cargo test` makes the library; published nowhere.
 
 #![allow(unsafe_code, reason = "it is a C library")]
 #![allow(clippy::unwrap_used, reason = "a test fixture that cannot go on ends the test")]
 
+mod objects;
 mod script;
+mod sign;
 
 use std::env;
 use std::ffi::c_void;
@@ -40,9 +55,9 @@ use std::sync::OnceLock;
 
 use cryptoki_sys as sys;
 
-use script::{
-    Call, begin_alone, closes_session, generation, has, hides_tokens, next_generation, record, told, typed,
-};
+use objects::{attributes, bytes, find, find_init};
+use script::{Call, begin_alone, generation, has, hides_tokens, next_generation, record, told, typed, words};
+use sign::{sign, sign_init, verify, verify_init};
 
 const FLAGS: [(&str, sys::CK_FLAGS); 5] = [
     ("clock", sys::CKF_CLOCK_ON_TOKEN),
@@ -108,6 +123,8 @@ fn lists() -> &'static Lists {
             C_GetAttributeValue: Some(attributes),
             C_SignInit: Some(sign_init),
             C_Sign: Some(sign),
+            C_VerifyInit: Some(verify_init),
+            C_Verify: Some(verify),
             ..real
         };
         Lists { real, ours }
@@ -185,6 +202,17 @@ unsafe extern "C" fn token_info(slot: sys::CK_SLOT_ID, info: *mut sys::CK_TOKEN_
             if has("clock") {
                 (&raw mut (*info).utcTime).write_unaligned(*b"        13:44:44");
             }
+            // An empty slot keeps its own.
+            let is_empty = flags.read_unaligned() & sys::CKF_TOKEN_INITIALIZED == 0;
+            let words = if is_empty { Vec::new() } else { words() };
+            let told = |word: &str| words.iter().find_map(|given| given.strip_prefix(word).map(bytes));
+            for (text, at) in [
+                (told("label="), (&raw mut (*info).label).cast::<u8>()),
+                (told("serial="), (&raw mut (*info).serialNumber).cast::<u8>()),
+            ] {
+                let text = text.unwrap_or_default();
+                std::ptr::copy_nonoverlapping(text.as_ptr(), at, text.len());
+            }
         }
     }
     value
@@ -240,16 +268,21 @@ of_session! {
     session_info = C_GetSessionInfo(info: *mut sys::CK_SESSION_INFO);
     login_as_told = C_Login(user: sys::CK_USER_TYPE, pin: *mut sys::CK_UTF8CHAR, length: sys::CK_ULONG);
     logout = C_Logout();
-    find_init = C_FindObjectsInit(template: *mut sys::CK_ATTRIBUTE, count: sys::CK_ULONG);
-    find = C_FindObjects(objects: *mut sys::CK_OBJECT_HANDLE, most: sys::CK_ULONG, count: *mut sys::CK_ULONG);
+    find_init_as_told = C_FindObjectsInit(template: *mut sys::CK_ATTRIBUTE, count: sys::CK_ULONG);
+    find_as_told = C_FindObjects(objects: *mut sys::CK_OBJECT_HANDLE, most: sys::CK_ULONG, count: *mut sys::CK_ULONG);
     find_final = C_FindObjectsFinal();
-    attributes = C_GetAttributeValue(
+    attributes_as_told = C_GetAttributeValue(
         object: sys::CK_OBJECT_HANDLE, template: *mut sys::CK_ATTRIBUTE, count: sys::CK_ULONG
     );
     sign_init_as_told = C_SignInit(mechanism: *mut sys::CK_MECHANISM, key: sys::CK_OBJECT_HANDLE);
     sign_as_told = C_Sign(
         data: *mut sys::CK_BYTE, data_len: sys::CK_ULONG,
         signature: *mut sys::CK_BYTE, signature_len: *mut sys::CK_ULONG
+    );
+    verify_init_as_told = C_VerifyInit(mechanism: *mut sys::CK_MECHANISM, key: sys::CK_OBJECT_HANDLE);
+    verify_as_told = C_Verify(
+        data: *mut sys::CK_BYTE, data_len: sys::CK_ULONG,
+        signature: *mut sys::CK_BYTE, signature_len: sys::CK_ULONG
     );
 }
 
@@ -266,54 +299,4 @@ unsafe extern "C" fn login(
     }
     // SAFETY: the caller's arguments, handed on.
     unsafe { login_as_told(session, user, pin, length) }
-}
-
-unsafe extern "C" fn sign_init(
-    session: sys::CK_SESSION_HANDLE,
-    mechanism: *mut sys::CK_MECHANISM,
-    key: sys::CK_OBJECT_HANDLE,
-) -> sys::CK_RV {
-    // SAFETY: the caller's mechanism.
-    let refused = format!("refuse={:x}", unsafe { (*mechanism).mechanism });
-    if has(&refused) {
-        return sys::CKR_MECHANISM_INVALID;
-    }
-    if closes_session()
-        && let Some(session) = session_number("C_SignInit", session)
-    {
-        // SAFETY: a handle of SoftHSM's, which it may refuse.
-        unsafe { lists().real.C_CloseSession.unwrap()(session) };
-    }
-    // SAFETY: the caller's arguments, handed on.
-    unsafe { sign_init_as_told(session, mechanism, key) }
-}
-
-unsafe extern "C" fn sign(
-    session: sys::CK_SESSION_HANDLE,
-    data: *mut sys::CK_BYTE,
-    data_len: sys::CK_ULONG,
-    signature: *mut sys::CK_BYTE,
-    signature_len: *mut sys::CK_ULONG,
-) -> sys::CK_RV {
-    // SAFETY: the caller's arguments, handed on.
-    let value = unsafe { sign_as_told(session, data, data_len, signature, signature_len) };
-    if value == sys::CKR_OK && has("der") {
-        // SAFETY: the tests give a buffer of a kilobyte, of which SoftHSM has filled the first r‖s.
-        unsafe {
-            let raw =
-                std::slice::from_raw_parts(signature, usize::try_from(*signature_len).unwrap()).to_vec();
-            let der = der(&raw);
-            std::ptr::copy_nonoverlapping(der.as_ptr(), signature, der.len());
-            *signature_len = sys::CK_ULONG::try_from(der.len()).unwrap();
-        }
-    }
-    value
-}
-
-/// As a careless module does it: a zero in front of every number, needed or not.
-fn der(raw: &[u8]) -> Vec<u8> {
-    let (r, s) = raw.split_at(raw.len() / 2);
-    let element = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
-    let integer = |number: &[u8]| element(0x02, &[&[0], number].concat());
-    element(0x30, &[integer(r), integer(s)].concat())
 }

@@ -125,7 +125,7 @@ fn reaches_the_device(function: &str) -> bool {
     matches!(function, "C_Login" | "C_FindObjectsInit" | "C_SignInit" | "C_Sign")
 }
 
-fn words() -> Vec<String> {
+pub(crate) fn words() -> Vec<String> {
     let file = PathBuf::from(env::var_os("REFRESH_SESSION_PKCS11_TEST").unwrap()).join("shim");
     fs::read_to_string(file).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }

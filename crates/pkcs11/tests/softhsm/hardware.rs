@@ -169,17 +169,6 @@ fn a_token_without_pss_still_does_tls_1_2() {
 }
 
 #[test]
-fn signatures_that_come_as_der_are_accepted() {
-    isolated("hardware::signatures_that_come_as_der_are_accepted", two_keys, |fixture| {
-        fixture.script(&["der"]);
-        let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
-        for _ in 0..500 {
-            sign(&signer);
-        }
-    });
-}
-
-#[test]
 fn what_is_lost_is_renewed_once() {
     isolated("hardware::what_is_lost_is_renewed_once", two_keys, |fixture| {
         let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();

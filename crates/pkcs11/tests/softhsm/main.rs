@@ -7,11 +7,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::panic, reason = "the same")]
 
+mod certificates;
 mod every_use;
 mod hang;
 mod hardware;
 mod ladder;
 mod many;
+mod mechanisms;
+mod objects;
+mod p521;
 mod pins;
 mod recovery;
 mod remote;
