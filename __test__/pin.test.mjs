@@ -74,13 +74,41 @@ test.serial("the PIN as an environment variable", async (t) => {
   t.is(spy.count("C_Login"), 1);
 });
 
-test.serial("an environment variable that is not set: ERR_PKCS11_PIN_CALLBACK, and nothing is sent", async (t) => {
+test.serial(
+  "an environment variable that is not set: ERR_PKCS11_PIN_REQUIRED names it, and nothing is sent",
+  async (t) => {
+    const { spy, open } = begin(t);
+    const session = await open("a", { userPinEnv: "GW_PIN_THAT_IS_NOT_SET" });
+    const { error } = await session.credentials();
+    t.like(error, {
+      name: "Pkcs11Error",
+      code: "ERR_PKCS11_PIN_REQUIRED",
+      retryable: false,
+      param: "pkcs11.userPinEnv",
+      cause: undefined,
+    });
+    t.regex(error.message, /environment variable `GW_PIN_THAT_IS_NOT_SET` is not set/);
+    t.notRegex(error.message, /callback/);
+    t.truthy(error.hint);
+    t.is(spy.count("C_Login"), 0);
+  },
+);
+
+test.serial("an environment variable that is set to nothing is an empty PIN", async (t) => {
+  const { spy, open } = begin(t, { GW_PIN: "" });
+  const session = await open("a", { userPinEnv: "GW_PIN" });
+  t.is((await session.credentials()).error.code, "ERR_PKCS11_PIN_INCORRECT");
+  t.is(spy.count("C_Login"), 1);
+});
+
+test.serial("a PIN with a NUL in it is not cut there", async (t) => {
   const { spy, open } = begin(t);
-  const session = await open("a", { userPinEnv: "GW_PIN_THAT_IS_NOT_SET" });
-  const { error } = await session.credentials();
-  t.like(error, { code: "ERR_PKCS11_PIN_CALLBACK", param: "pkcs11.userPin" });
-  t.like(error.cause, { name: "ConfigurationError", code: "ERR_MISSING_OPTION" });
-  t.is(spy.count("C_Login"), 0);
+  for (const userPin of [`${pin}\0`, `${pin}\0tail`, new TextEncoder().encode(`${pin}\0`)]) {
+    const session = await open("a", { userPin });
+    t.regex((await session.credentials()).error.code, /^ERR_PKCS11_PIN_(INCORRECT|NOT_RETRIED)$/);
+    await session.close();
+  }
+  t.is(spy.count("C_Login"), 2, "text and bytes are the same PIN");
 });
 
 for (const [callback, cause, causeIsThrown] of [

@@ -137,6 +137,26 @@ test.serial("a URI with pin-source reads the PIN from the file, without the newl
   t.is((await tb.log("connection")).length, 2);
 });
 
+test.serial("a URI in the object goes with everything that says how the token is used", async (t) => {
+  const librarySha256 = createHash("sha256").update(readFileSync(tb.tokens.module)).digest("hex");
+  const uri = `pkcs11:token=gw;object=ec256?module-path=${tb.tokens.module}`;
+  const inUri = `pkcs11:token=gw;object=ec256`;
+  process.env.GW_PIN_OF_THIS_TEST = gw.pin;
+  for (const pkcs11 of [
+    { uri, userPin: gw.pin },
+    { uri, userPinEnv: "GW_PIN_OF_THIS_TEST", librarySha256, forceLogin: true, signTimeoutMs: 9000 },
+    { uri: inUri, library: tb.tokens.module, userPin: () => gw.pin },
+    { uri: `${uri}&pin-value=${gw.pin}`, librarySha256 },
+  ]) {
+    const { certificate, ...options } = tb.hsm("ec256", { onWarning: () => {} });
+    t.regex((await open(t, unshared({ ...options, pkcs11 })).credentials()).accessKeyId, /^ASIA/);
+  }
+  const session = open(t, tb.hsm("ec256", { pkcs11: { uri, userPin: gw.pin, librarySha256: "0".repeat(64) } }));
+  t.is((await t.throwsAsync(session.credentials())).code, "ERR_PKCS11_MODULE_HASH");
+  const slow = open(t, tb.hsm("ec256", { pkcs11: { uri, userPin: "9999" } }));
+  t.is((await t.throwsAsync(slow.credentials())).code, "ERR_PKCS11_PIN_MISMATCH");
+});
+
 test.serial("a pin-source that is not there: ERR_FILE_UNREADABLE, until it is", async (t) => {
   const file = join(tb.dir, "pin-that-comes-later");
   const options = tb.hsm("ec256");

@@ -130,6 +130,7 @@ export const kinds = {
   region: "region",
   logger: "logger",
   onWarning: "callback",
+  "pkcs11.uri": "text",
   "pkcs11.library": "text",
   "pkcs11.librarySha256": "sha256",
   "pkcs11.userPin": "pin",

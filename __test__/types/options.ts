@@ -7,6 +7,7 @@ import {
   type IotOptions,
   type Method,
   type Pkcs11Options,
+  type Pkcs11UriOptions,
   RefreshableSession,
   type RefreshOptions,
   type SessionOptions,
@@ -53,6 +54,11 @@ fromIot({
 });
 fromIot({ ...named, pkcs11: { ...token, privateKeyId: "01ab", certificateId: new Uint8Array([1]), signTimeoutMs: 1 } });
 fromIot({ ...named, pkcs11: { ...token, userPin: "1234" } });
+fromIot({ ...named, pkcs11: { uri: "pkcs11:token=gw", ...token, userPinEnv: "GW_PIN", signTimeoutMs: 1 } });
+fromIot({
+  ...named,
+  pkcs11: { uri: "pkcs11:?module-path=/m.so", userPin: () => "1", librarySha256: "00", forceLogin: true },
+});
 fromIot({ ...named, pkcs11: { ...token, userPinEnv: "GW_PIN", librarySha256: "00", forceLogin: true } });
 fromIot({ ...named, pkcs11: { ...token, userPin: new Uint8Array() } });
 fromIot({ ...named, pkcs11: { ...token, userPin: () => "1234" } });
@@ -66,7 +72,7 @@ new RefreshableSession(Object.freeze({ method: "iot" as const, ...asVariable }))
 holds<Same<Method, "iot" | "custom">>();
 holds<IotOptions extends CommonOptions ? true : false>();
 holds<CustomOptions extends CommonOptions ? true : false>();
-holds<Same<IotOptions["pkcs11"], Pkcs11Options | string | undefined>>();
+holds<Same<IotOptions["pkcs11"], Pkcs11Options | Pkcs11UriOptions | string | undefined>>();
 holds<Same<keyof SessionWarning, "code" | "message">>();
 holds<Same<keyof RefreshOptions, "force" | "signal">>();
 
@@ -116,6 +122,8 @@ fromIot({ ...named, ...key, logger: { info() {} } });
 fromIot({ ...named, ...key, onWarning: (_: number) => {} });
 // @ts-expect-error a token needs its library
 fromIot({ ...named, pkcs11: { tokenLabel: "gw" } });
+// @ts-expect-error nor a library that is no text beside a URI
+fromIot({ ...named, pkcs11: { uri: "pkcs11:token=gw", library: 1 } });
 // @ts-expect-error no such option of a token
 fromIot({ ...named, pkcs11: { ...token, pin: "1234" } });
 // @ts-expect-error not a PIN

@@ -73,9 +73,12 @@ pub struct NativeProxyOptions {
 /// The `pkcs11` option as an object.
 #[napi(object)]
 pub struct NativePkcs11Options {
-    pub library: String,
+    pub uri: Option<String>,
+    pub library: Option<String>,
     pub library_sha256: Option<Uint8Array>,
     pub user_pin: Option<Either<String, Uint8Array>>,
+    /// The variable that the callback reads.
+    pub user_pin_env: Option<String>,
     pub force_login: Option<bool>,
     pub slot_id: Option<u32>,
     pub token_label: Option<String>,
@@ -124,12 +127,14 @@ impl NativeProxyOptions {
 
 impl NativePkcs11Options {
     fn into_fields(self, callback: Option<Arc<dyn PinProvider>>) -> Pkcs11Fields {
-        let user_pin = match (self.user_pin, callback) {
-            (Some(pin), _) => PinSource::Value(secret(pin)),
-            (None, Some(callback)) => PinSource::Callback(callback),
-            (None, None) => PinSource::None,
+        let user_pin = match (self.user_pin, callback, self.user_pin_env) {
+            (Some(pin), _, _) => PinSource::Value(secret(pin)),
+            (None, Some(callback), Some(name)) => PinSource::Variable(name, callback),
+            (None, Some(callback), None) => PinSource::Callback(callback),
+            (None, None, _) => PinSource::None,
         };
         Pkcs11Fields {
+            uri: self.uri,
             library: self.library,
             library_sha256: self.library_sha256.map(|hash| hash.to_vec()),
             slot_id: self.slot_id.map(Into::into),

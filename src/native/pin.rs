@@ -8,10 +8,11 @@ use napi::threadsafe_function::ThreadsafeFunction;
 use refresh_session_core::{Code, Error, Result, Secret};
 use refresh_session_session::PinProvider;
 
-/// `() => Promise<string | Uint8Array>`; `src/ts` sees to it that it is one.
+/// `() => Promise<string | Uint8Array | null>`; `src/ts` sees to it that it is one, and that only a variable that is not
+/// set gives `null`.
 pub(crate) type PinCallback<'a> = Function<'a, (), Promise<PinValue>>;
 
-type PinValue = Either<String, Uint8Array>;
+type PinValue = Option<Either<String, Uint8Array>>;
 
 /// Weak: an unused callback must not keep the process alive.
 type Callback = ThreadsafeFunction<(), Promise<PinValue>, (), napi::Status, false, true>;
@@ -23,17 +24,17 @@ impl JsPin {
         callback.build_threadsafe_function().weak::<true>().build().map(Self)
     }
 
-    async fn ask(&self) -> Result<Secret> {
+    async fn ask(&self) -> Result<Option<Secret>> {
         let promise = self.0.call_async(()).await.map_err(failed)?;
-        Ok(match promise.await.map_err(failed)? {
+        Ok(promise.await.map_err(failed)?.map(|pin| match pin {
             Either::A(text) => Secret::from(text),
             Either::B(bytes) => Secret::new(bytes.to_vec()),
-        })
+        }))
     }
 }
 
 impl PinProvider for JsPin {
-    fn pin(&self) -> Pin<Box<dyn Future<Output = Result<Secret>> + Send + '_>> {
+    fn pin(&self) -> Pin<Box<dyn Future<Output = Result<Option<Secret>>> + Send + '_>> {
         Box::pin(self.ask())
     }
 }

@@ -55,7 +55,7 @@ pub fn open_iot(
     common: NativeCommonOptions,
     options: NativeIotOptions,
     #[napi(ts_arg_type = "(event: NativeEvent) => void")] listen: EventCallback<'_>,
-    #[napi(ts_arg_type = "() => Promise<string | Uint8Array>")] pin: Option<PinCallback<'_>>,
+    #[napi(ts_arg_type = "() => Promise<string | Uint8Array | null>")] pin: Option<PinCallback<'_>>,
 ) -> Either<NativeSession, NativeError> {
     guarded(|| {
         let callbacks = listener(&listen).and_then(|listener| {

@@ -151,9 +151,12 @@ export interface NativeIotOptions {
 
 /** The `pkcs11` option as an object. */
 export interface NativePkcs11Options {
-  library: string
+  uri?: string
+  library?: string
   librarySha256?: Uint8Array
   userPin?: string | Uint8Array
+  /** The variable that the callback reads. */
+  userPinEnv?: string
   forceLogin?: boolean
   slotId?: number
   tokenLabel?: string
@@ -197,4 +200,4 @@ export interface NativeWarning {
 export declare function openCustom(common: NativeCommonOptions, options: NativeCustomOptions, listen: (event: NativeEvent) => void, ask: (call: number) => Promise<NativeCustomReply>, abort: (call: number) => void): NativeSession | NativeError
 
 /** Makes a session on the IoT credentials endpoint. Reads certificate, key and CA files; no network, no token. */
-export declare function openIot(common: NativeCommonOptions, options: NativeIotOptions, listen: (event: NativeEvent) => void, pin?: () => Promise<string | Uint8Array>): NativeSession | NativeError
+export declare function openIot(common: NativeCommonOptions, options: NativeIotOptions, listen: (event: NativeEvent) => void, pin?: () => Promise<string | Uint8Array | null>): NativeSession | NativeError

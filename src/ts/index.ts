@@ -36,6 +36,7 @@ export type {
   Logger,
   Method,
   Pkcs11Options,
+  Pkcs11UriOptions,
   RefreshMode,
   RefreshOptions,
   RefreshPolicy,

@@ -146,7 +146,7 @@ export interface IotOptions extends CommonOptions {
   /** Opens an encrypted PKCS#8 private key. */
   privateKeyPassphrase?: string | Uint8Array;
   /** The private key in a token: fields, or an RFC 7512 `pkcs11:` URI. Exactly one of this and `privateKey`. */
-  pkcs11?: Pkcs11Options | string;
+  pkcs11?: Pkcs11Options | Pkcs11UriOptions | string;
   /** Thing name, for policy variables; the thing must be attached to the certificate. */
   thingName?: string;
   /** Life asked for, in seconds, 900 to 43 200. Not documented by AWS: the endpoint may ignore it. */
@@ -197,6 +197,15 @@ export interface Pkcs11Options {
   certificateId?: string | Uint8Array;
   /** Deadline of one call into the token, in milliseconds, 1 to 600 000. Default 10 000. */
   signTimeoutMs?: number;
+}
+
+/** A private key in a PKCS#11 token that a URI selects, and how the token is used. */
+export interface Pkcs11UriOptions
+  extends Pick<Pkcs11Options, "librarySha256" | "userPin" | "userPinEnv" | "forceLogin" | "signTimeoutMs"> {
+  /** An RFC 7512 `pkcs11:` URI: token, key, certificate, and the module unless `library` names it. */
+  uri: string;
+  /** Absolute path of the PKCS#11 module, if the URI has no `module-path`. */
+  library?: string;
 }
 
 /** Options of `new RefreshableSession`. */

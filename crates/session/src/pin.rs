@@ -11,10 +11,10 @@ use std::sync::Arc;
 use refresh_session_core::{Code, Error, Result, Secret};
 use refresh_session_tls::Material;
 
-/// Asks somebody for the PIN: in the addon, a JavaScript callback.
+/// Asks somebody for the PIN: in the addon, JavaScript.
 pub trait PinProvider: Send + Sync + fmt::Debug {
-    /// The PIN, once. The caller bounds the wait.
-    fn pin(&self) -> Pin<Box<dyn Future<Output = Result<Secret>> + Send + '_>>;
+    /// The PIN, once; `None` if there is none. The caller bounds the wait.
+    fn pin(&self) -> Pin<Box<dyn Future<Output = Result<Option<Secret>>> + Send + '_>>;
 }
 
 /// Where a token's PIN comes from.
@@ -28,6 +28,9 @@ pub enum PinSource {
     File(PathBuf),
     /// Asked for when needed.
     Callback(Arc<dyn PinProvider>),
+    /// The environment variable of this name; its provider reads it, since a worker of Node.js has an environment of its
+    /// own.
+    Variable(String, Arc<dyn PinProvider>),
 }
 
 impl PinSource {
@@ -37,9 +40,23 @@ impl PinSource {
             Self::None => Ok(None),
             Self::Value(pin) => Ok(Some(pin.clone())),
             Self::File(path) => read(path).await.map(Some),
-            Self::Callback(provider) => provider.pin().await.map(Some),
+            Self::Callback(provider) => provider.pin().await,
+            Self::Variable(name, provider) => match provider.pin().await? {
+                None => Err(not_set(name)),
+                pin => Ok(pin),
+            },
         }
     }
+}
+
+fn not_set(variable: &str) -> Error {
+    let message = format!(
+        "option `pkcs11.userPinEnv`: the environment variable `{}` is not set, so there is no PIN",
+        variable.escape_debug()
+    );
+    Error::new(Code::Pkcs11PinRequired, message).with_param("pkcs11.userPinEnv").with_hint(
+        "Set it for the process before it starts, or correct its name. One that is set to nothing is an empty PIN.",
+    )
 }
 
 async fn read(path: &Path) -> Result<Secret> {

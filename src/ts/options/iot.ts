@@ -1,7 +1,7 @@
 import { isUint8Array } from "node:util/types";
 import type { NativeIotOptions, NativePkcs11Options, NativeProxyOptions } from "../binding";
 import { ConfigurationError } from "../errors";
-import type { IotOptions, Pkcs11Options } from "../types";
+import type { IotOptions, Pkcs11Options, Pkcs11UriOptions } from "../types";
 import {
   boolean,
   type Check,
@@ -20,6 +20,8 @@ import {
 import { commonChecks, MAX_TIMEOUT_MS, type ParsedCommonOptions, parseCommonOptions } from "./common";
 import { environmentProxy } from "./proxy";
 
+/** Either kind of object; which fields go together is checked later. */
+type Pkcs11Fields = Partial<Pkcs11Options & Pkcs11UriOptions>;
 type UserPin = NonNullable<Pkcs11Options["userPin"]>;
 type PinFunction = Exclude<UserPin, string | Uint8Array>;
 
@@ -33,7 +35,8 @@ const userPin: Check<UserPin> = (value, param) => {
   throw invalid(param, value, "a string, a Uint8Array or a function");
 };
 
-const pkcs11Checks: Checks<Pkcs11Options> = {
+const pkcs11Checks: Checks<Pkcs11Fields> = {
+  uri: text,
   library: text,
   librarySha256: sha256,
   userPin,
@@ -49,10 +52,10 @@ const pkcs11Checks: Checks<Pkcs11Options> = {
   signTimeoutMs: integer(1, MAX_TIMEOUT_MS),
 };
 
-const pkcs11: Check<string | Pkcs11Options> = (value, param) => {
+const pkcs11: Check<string | Pkcs11Options | Pkcs11UriOptions> = (value, param) => {
   if (typeof value === "string") return text(value, param);
   if (typeof value !== "object") throw invalid(param, value, "an object or a `pkcs11:` URI");
-  return checked(value, pkcs11Checks, `${param}.`) as Pkcs11Options;
+  return checked<Pkcs11Fields>(value, pkcs11Checks, `${param}.`) as Pkcs11Options | Pkcs11UriOptions;
 };
 
 const proxy: Check<string | false> = (value, param) => {
@@ -121,16 +124,19 @@ function proxyOf(given: string | false | undefined): NativeProxyOptions | undefi
 /** Asks the user's function for the PIN, and keeps what it threw for the error's `cause`. */
 export class PinCallback {
   #failure: { cause: unknown } | undefined;
-  readonly #ask: PinFunction;
+  readonly #ask: () => unknown;
+  readonly #check: Check<string | Uint8Array | null>;
 
-  constructor(ask: PinFunction) {
+  constructor(ask: () => unknown, check: Check<string | Uint8Array | null> = textOrBytes) {
     this.#ask = ask;
+    this.#check = check;
   }
 
-  async ask(): Promise<string | Uint8Array> {
+  /** The PIN; `null` if there is none, which only an environment variable may say. */
+  async ask(): Promise<string | Uint8Array | null> {
     this.#failure = undefined;
     try {
-      return textOrBytes(await this.#ask(), "pkcs11.userPin");
+      return this.#check(await this.#ask(), "pkcs11.userPin");
     } catch (cause) {
       this.#failure = { cause };
       throw cause;
@@ -143,18 +149,14 @@ export class PinCallback {
   }
 }
 
-/** The PIN in an environment variable, as it is when the token is opened. */
-function pinFrom(variable: string): string {
-  const pin = process.env[variable];
-  if (pin !== undefined) return pin;
-  throw new ConfigurationError({
-    code: "ERR_MISSING_OPTION",
-    message: `option \`pkcs11.userPinEnv\` names an environment variable that is not set`,
-    param: "pkcs11.userPinEnv",
-  });
-}
+/** Reads the PIN from the environment, as that is when the token is opened. */
+const variableOf = (name: string): PinCallback =>
+  new PinCallback(
+    () => process.env[name] ?? null,
+    (pin) => pin as string | null,
+  );
 
-function parsePkcs11(given: Pkcs11Options | string | undefined): {
+function parsePkcs11(given: Pkcs11Fields | string | undefined): {
   pkcs11: NativePkcs11Options | string | undefined;
   pin: PinCallback | undefined;
 } {
@@ -169,10 +171,11 @@ function parsePkcs11(given: Pkcs11Options | string | undefined): {
   }
   const pkcs11 = defined<NativePkcs11Options>({
     ...fields,
-    library: required(fields.library, "pkcs11.library"),
+    library: fields.uri === undefined ? required(fields.library, "pkcs11.library") : fields.library,
+    userPinEnv: variable,
     librarySha256: hash === undefined ? undefined : Uint8Array.from(Buffer.from(hash, "hex")),
   } as NativePkcs11Options);
-  if (variable !== undefined) return { pkcs11, pin: new PinCallback(() => pinFrom(variable)) };
+  if (variable !== undefined) return { pkcs11, pin: variableOf(variable) };
   if (typeof secret === "function") return { pkcs11, pin: new PinCallback(secret) };
   if (secret !== undefined) pkcs11.userPin = secret;
   return { pkcs11, pin: undefined };

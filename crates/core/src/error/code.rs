@@ -96,7 +96,8 @@ codes! {
     BadPrivateKey = "ERR_BAD_PRIVATE_KEY", Configuration, false;
     /// The key is encrypted and the passphrase is missing or wrong.
     Passphrase = "ERR_PASSPHRASE", Configuration, false;
-    /// A key type this build cannot use, such as RSA-1024, P-521 or Ed25519.
+    /// A key type this build cannot use, such as RSA-1024, Ed25519, or P-521 outside of a token that can check its
+    /// signatures.
     UnsupportedKey = "ERR_UNSUPPORTED_KEY", Configuration, false;
     /// The private key does not belong to the certificate.
     KeyMismatch = "ERR_KEY_MISMATCH", Configuration, false;

@@ -91,8 +91,10 @@ pub enum Pkcs11Options {
 /// The fields of the `pkcs11` option.
 #[derive(Debug)]
 pub struct Pkcs11Fields {
+    /// An RFC 7512 URI, in place of the module's path unless it has none, and of all selectors.
+    pub uri: Option<String>,
     /// Absolute path of the module.
-    pub library: String,
+    pub library: Option<String>,
     /// What its file's SHA-256 must be.
     pub library_sha256: Option<Vec<u8>>,
     /// Slot number.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use refresh_session_core::{Certificate, Clock, Code, Error, Result, Secret, Warning, shown};
-use refresh_session_pkcs11::{ObjectSelector, Token, TokenConfig, TokenSelector, uri};
+use refresh_session_pkcs11::{ObjectSelector, Pkcs11Uri, Token, TokenConfig, TokenSelector, uri};
 use refresh_session_tls::ClientIdentity;
 use tokio::task::spawn_blocking;
 
@@ -34,8 +34,13 @@ impl TokenIdentity {
     ) -> Result<(Self, Vec<Warning>)> {
         let (param, (mut config, pin, warnings)) = match options {
             Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text, clock)?),
+            Pkcs11Options::Fields(fields) if fields.uri.is_some() => {
+                // Whichever of the two names the module: both are refused.
+                let param = if fields.library.is_some() { "pkcs11.library" } else { "pkcs11.uri" };
+                (param, from_uri_and_fields(*fields, clock)?)
+            }
             Pkcs11Options::Fields(fields) => {
-                let config = from_fields(&fields, clock);
+                let config = from_fields(&fields, clock)?;
                 let warnings = config.token.warnings();
                 ("pkcs11.library", (config, fields.user_pin, warnings))
             }
@@ -55,7 +60,7 @@ impl TokenIdentity {
             PinSource::None => description.field("no PIN", []),
             PinSource::Value(pin) => description.field("PIN", pin.expose()),
             PinSource::File(path) => description.field("PIN file", path.as_os_str().as_encoded_bytes()),
-            PinSource::Callback(_) => return false,
+            PinSource::Callback(_) | PinSource::Variable(..) => return false,
         }
         true
     }
@@ -121,7 +126,10 @@ fn relative(module: &Path, param: &'static str) -> Error {
 }
 
 fn from_uri(text: &str, clock: &Arc<dyn Clock>) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
-    let parsed = uri::parse(text)?;
+    from_parsed(uri::parse(text)?, clock)
+}
+
+fn from_parsed(parsed: Pkcs11Uri, clock: &Arc<dyn Clock>) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
     let pin = match (parsed.pin, parsed.pin_source) {
         (Some(pin), _) => PinSource::Value(pin),
         (None, Some(path)) => PinSource::File(path),
@@ -140,10 +148,72 @@ fn from_uri(text: &str, clock: &Arc<dyn Clock>) -> Result<(TokenConfig, PinSourc
     Ok((config, pin, parsed.warnings))
 }
 
-fn from_fields(fields: &Pkcs11Fields, clock: &Arc<dyn Clock>) -> TokenConfig {
-    let mut config = TokenConfig::new(PathBuf::from(&fields.library), Arc::clone(clock));
+/// What is selected is the URI's, how it is used the fields'.
+fn from_uri_and_fields(
+    fields: Pkcs11Fields,
+    clock: &Arc<dyn Clock>,
+) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
+    let text = fields.uri.as_deref().unwrap_or_default();
+    let mut parsed = uri::parse(text).map_err(in_object)?;
+    let selectors = [
+        ("pkcs11.slotId", fields.slot_id.is_some()),
+        ("pkcs11.tokenLabel", fields.token_label.is_some()),
+        ("pkcs11.tokenSerial", fields.token_serial.is_some()),
+        ("pkcs11.privateKeyLabel", fields.private_key_label.is_some()),
+        ("pkcs11.privateKeyId", fields.private_key_id.is_some()),
+        ("pkcs11.certificateLabel", fields.certificate_label.is_some()),
+        ("pkcs11.certificateId", fields.certificate_id.is_some()),
+        ("pkcs11.library", fields.library.is_some() && parsed.module.is_some()),
+    ];
+    if let Some((param, _)) = selectors.into_iter().find(|(_, given)| *given) {
+        let message = format!("option `{param}` and `pkcs11.uri` exclude each other");
+        return Err(Error::new(Code::ConflictingOptions, message)
+            .with_param(param)
+            .with_hint("Say it in the URI, or leave the URI out."));
+    }
+    let in_uri = parsed.pin.is_some() || parsed.pin_source.is_some();
+    let param = match &fields.user_pin {
+        PinSource::None => None,
+        PinSource::Variable(..) => Some("pkcs11.userPinEnv"),
+        _ => Some("pkcs11.userPin"),
+    };
+    if let (true, Some(param)) = (in_uri, param) {
+        let message = format!("option `{param}` is given, and a PIN in `pkcs11.uri` too");
+        return Err(Error::new(Code::ConflictingOptions, message).with_param(param));
+    }
+    parsed.module = parsed.module.or_else(|| fields.library.as_ref().map(PathBuf::from));
+    let (mut config, pin, warnings) = from_parsed(parsed, clock).map_err(in_object)?;
+    apply_handling(&fields, &mut config);
+    Ok((config, if in_uri { pin } else { fields.user_pin }, warnings))
+}
+
+/// The same error for a URI that is a field of the object.
+fn in_object(error: Error) -> Error {
+    const PARAM: &str = "pkcs11.uri";
+    match error.message().strip_prefix("option `pkcs11` ") {
+        Some(found) => {
+            let renamed = Error::new(error.code(), format!("option `{PARAM}` {found}")).with_param(PARAM);
+            error.hint().map(str::to_owned).into_iter().fold(renamed, Error::with_hint)
+        }
+        None => error,
+    }
+}
+
+fn apply_handling(fields: &Pkcs11Fields, config: &mut TokenConfig) {
     config.module_sha256.clone_from(&fields.library_sha256);
     config.force_login = fields.force_login;
+    if let Some(limit) = fields.sign_timeout {
+        config.sign_timeout = limit;
+    }
+}
+
+fn from_fields(fields: &Pkcs11Fields, clock: &Arc<dyn Clock>) -> Result<TokenConfig> {
+    let Some(library) = &fields.library else {
+        return Err(Error::new(Code::MissingOption, "option `pkcs11.library` is missing")
+            .with_param("pkcs11.library"));
+    };
+    let mut config = TokenConfig::new(PathBuf::from(library), Arc::clone(clock));
+    apply_handling(fields, &mut config);
     config.token = TokenSelector {
         slot_id: fields.slot_id,
         label: fields.token_label.clone(),
@@ -154,8 +224,5 @@ fn from_fields(fields: &Pkcs11Fields, clock: &Arc<dyn Clock>) -> TokenConfig {
         ObjectSelector { label: fields.private_key_label.clone(), id: fields.private_key_id.clone() };
     config.certificate =
         ObjectSelector { label: fields.certificate_label.clone(), id: fields.certificate_id.clone() };
-    if let Some(limit) = fields.sign_timeout {
-        config.sign_timeout = limit;
-    }
-    config
+    Ok(config)
 }

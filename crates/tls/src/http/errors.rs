@@ -117,6 +117,11 @@ pub(super) fn handshake_failed(peer: &Peer<'_>, report: &HandshakeReport, error:
         {
             certificate_refused(peer, *alert)
         }
+        Some(RustlsError::AlertReceived(alert @ AlertDescription::IllegalParameter))
+            if report.certificate_sent() =>
+        {
+            certificate_refused(peer, *alert).with_hint(WRONG_CURVE)
+        }
         Some(fault) => tls(peer, fault),
         None if report.certificate_sent() && error.kind() == io::ErrorKind::UnexpectedEof => hung_up(peer),
         None => lost(peer, error),
@@ -157,6 +162,11 @@ pub(super) fn too_large(target: &Target, head: &Parts) -> Error {
     .with_hint("A genuine reply has about 1.5 KiB: check what answers at `endpoint`.")
     .with_response(status, identifier(&head.headers, REQUEST_ID), None)
 }
+
+/// Over TLS 1.2 OpenSSL wants the curve of a client's key among the groups that the client offers for the key exchange,
+/// and there is no P-521 in *ring*.
+const WRONG_CURVE: &str = "Servers on OpenSSL answer this to an EC P-521 key over TLS 1.2: let the endpoint use TLS 1.3, or \
+                           use an EC P-256 or P-384 key. With another key, check that nothing inspects TLS on the way.";
 
 fn certificate_refused(peer: &Peer<'_>, alert: AlertDescription) -> Error {
     Error::new(
