@@ -1,10 +1,12 @@
 // P-521 keys, which work in tokens alone: the token checks its own signatures, since the addon cannot. Nor can the
-// testbed, so the server here is Node's own.
+// testbed, so the servers here are Node's own and GnuTLS'.
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
+import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
@@ -77,6 +79,35 @@ async function endpoint(t, version) {
   return { seen, address: `localhost:${server.address().port}` };
 }
 
+/** A GnuTLS server that asks for the same certificate, over TLS 1.2. */
+async function gnutls(t) {
+  const free = createTcpServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address();
+  await new Promise((resolve) => free.close(resolve));
+  const trust = ["--x509cafile", "gw.pem", "--require-client-cert", "--verify-client-cert"];
+  const own = ["--x509certfile", "server.pem", "--x509keyfile", "server.key"];
+  const args = ["--http", "-p", `${port}`, ...own, ...trust, "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2"];
+  const child = spawn("gnutls-serv", args, { cwd: tb.dir, stdio: ["ignore", "pipe", "pipe"] });
+  t.teardown(() => child.kill());
+  let output = "";
+  const waiting = new Set();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data) => {
+      output += data;
+      for (const look of waiting) look();
+    });
+  }
+  const said = (text) =>
+    new Promise((resolve) => {
+      const look = () => output.includes(text) && waiting.delete(look) && resolve();
+      waiting.add(look);
+      look();
+    });
+  await said("done");
+  return { address: `localhost:${port}`, said, output: () => output };
+}
+
 function session(t, address, options = {}) {
   const pkcs11 = { library: tb.tokens.module, tokenLabel: "gw", privateKeyId: "52", userPin: gw.pin };
   const opened = new RefreshableSession({
@@ -96,6 +127,15 @@ test.serial("a P-521 key in a token, over TLS 1.3, is good for OpenSSL", async (
   const { seen, address } = await endpoint(t, "TLSv1.3");
   t.is((await session(t, address).credentials()).accessKeyId, "ASIAP521P521P521P521");
   t.deepEqual(seen, [[true, "TLSv1.3", "gw-p521", "P-521"]]);
+});
+
+test.serial("a P-521 key in a token, over TLS 1.2, is good for GnuTLS", async (t) => {
+  const server = await gnutls(t);
+  // It has no credentials to give, but a page for whoever got in.
+  await t.throwsAsync(session(t, server.address).credentials(), { code: "ERR_BAD_REPLY", message: /HTML/ });
+  await server.said("Client Signature: ECDSA-SHA512");
+  t.regex(server.output(), /The certificate is trusted/);
+  t.regex(server.output(), /\(TLS1\.2-X\.509\)/);
 });
 
 test.serial("over TLS 1.2 OpenSSL wants P-521 in the client's key exchange too: the error says so", async (t) => {

@@ -10,6 +10,7 @@ package_of() {
   case "$1" in
     cc) echo build-essential ;;
     openssl) echo openssl ;;
+    gnutls-serv) echo gnutls-bin ;;
     libykcs11.so) echo ykcs11 ;;
     libopencryptoki.so | pkcsslotd) echo opencryptoki ;;
     libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
