@@ -190,5 +190,11 @@ mod tests {
         let params = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
         let bare = [&[4][..], &[9; 64]].concat();
         assert_eq!(ec_spki(&params, &bare), ec_spki(&params, &tlv(OCTET_STRING, &bare)));
+        // One in 256 bare ones looks like an OCTET STRING.
+        for (len, first) in [(64, 63), (96, 95)] {
+            let bare = [&[4, first][..], &vec![9; len - 1]].concat();
+            assert!(whole(OCTET_STRING, &bare).is_some());
+            assert_eq!((ec_point(&bare), ec_point(&tlv(OCTET_STRING, &bare))), (&bare[..], &bare[..]));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cryptoki_sys as sys;
+use refresh_session_core::crypto::digest::Hash;
 
 use crate::script::{closes_session, has, record, words};
 use crate::{lists, session_number, sign_as_told, sign_init_as_told, verify_as_told, verify_init_as_told};
@@ -28,6 +29,11 @@ pub(crate) unsafe extern "C" fn sign_init(
         // SAFETY: a handle of SoftHSM's, which it may refuse.
         unsafe { lists().real.C_CloseSession.unwrap()(session) };
     }
+    if hash().is_some() {
+        let mut raw = sys::CK_MECHANISM { mechanism: sys::CKM_ECDSA, ..sys::CK_MECHANISM::default() };
+        // SAFETY: the caller's arguments, handed on with a mechanism that SoftHSM has.
+        return unsafe { sign_init_as_told(session, &raw mut raw, key) };
+    }
     // SAFETY: the caller's arguments, handed on.
     unsafe { sign_init_as_told(session, mechanism, key) }
 }
@@ -42,8 +48,12 @@ pub(crate) unsafe extern "C" fn sign(
     if let Some(value) = refusal("refuse-stuck") {
         return value;
     }
-    // SAFETY: the caller's arguments, handed on.
-    let value = unsafe { sign_as_told(session, data, data_len, signature, signature_len) };
+    // SAFETY: the caller's data.
+    let message = unsafe { std::slice::from_raw_parts(data, usize::try_from(data_len).unwrap()) };
+    let mut digest = hash().map_or_else(|| message.to_vec(), |hash| hash.digest(message));
+    let digest_len = sys::CK_ULONG::try_from(digest.len()).unwrap();
+    // SAFETY: the caller's arguments, handed on, with data that live until the call is over.
+    let value = unsafe { sign_as_told(session, digest.as_mut_ptr(), digest_len, signature, signature_len) };
     if let Some(value) = refusal("refuse-late") {
         return value;
     }
@@ -89,6 +99,17 @@ pub(crate) unsafe extern "C" fn verify(
     // SAFETY: the caller's arguments, handed on.
     let value = unsafe { verify_as_told(session, data, data_len, signature, signature_len) };
     if value == sys::CKR_SIGNATURE_INVALID && has("verify-all") { sys::CKR_OK } else { value }
+}
+
+/// What SoftHSM before 2.7 lacks, and is to be able to here: ECDSA with a hash.
+fn hash() -> Option<Hash> {
+    match MECHANISM.load(Ordering::SeqCst) {
+        _ if !has("hashing") => None,
+        sys::CKM_ECDSA_SHA256 => Some(Hash::Sha256),
+        sys::CKM_ECDSA_SHA384 => Some(Hash::Sha384),
+        sys::CKM_ECDSA_SHA512 => Some(Hash::Sha512),
+        _ => None,
+    }
 }
 
 /// What the script says of the mechanism, by `<word>=<mechanism>` or `<word>=<mechanism>:<value>`.

@@ -12,6 +12,7 @@ const SHA256_RSA_PKCS: &str = "40";
 const SHA256_RSA_PSS: &str = "43";
 const ECDSA: &str = "1041";
 const ECDSA_SHA256: &str = "1044";
+const ECDSA_SHA384: &str = "1045";
 
 fn keys(fixture: &Fixture) {
     fixture.token("gw");
@@ -151,20 +152,39 @@ fn one_scheme_that_is_refused_leaves_the_others_alone() {
 }
 
 #[test]
-fn an_ec_key_asks_for_the_hash_of_its_curve() {
-    isolated("mechanisms::an_ec_key_asks_for_the_hash_of_its_curve", keys, |fixture| {
-        // SoftHSM 2.6 has no hash-and-sign for ECDSA, so only that it is asked for can be seen.
-        for (key, mechanism, value) in [("ec256", ECDSA_SHA256, "71"), ("ec384", "1045", "70")] {
-            fixture.script(&[&format!("refuse={ECDSA}:{value}"), &format!("refuse={mechanism}:70")]);
+fn an_ec_key_signs_with_the_hash_of_its_curve_where_the_raw_mechanism_is_refused() {
+    let name = "mechanisms::an_ec_key_signs_with_the_hash_of_its_curve_where_the_raw_mechanism_is_refused";
+    isolated(name, keys, |fixture| {
+        drop(open(fixture, "rsa"));
+        for (key, mechanism) in [("ec256", ECDSA_SHA256), ("ec384", ECDSA_SHA384)] {
+            for word in ["refuse", "refuse-late", "refuse-stuck"] {
+                for value in ["70", "71"] {
+                    let refused = [&format!("{word}={ECDSA}:{value}")[..], "hashing"];
+                    fixture.script(&refused);
+                    refresh_session_pkcs11::close_all();
+                    refresh_session_pkcs11::reopen();
+                    let (raw, hashing) = (begun(fixture, ECDSA), begun(fixture, mechanism));
+                    let signer = open(fixture, key);
+                    let learned = begun(fixture, ECDSA);
+                    assert!(learned <= raw + 1, "tried once more than it is refused");
+                    for _ in 0..3 {
+                        sign(&signer, signer.schemes()[0]);
+                    }
+                    fixture.script(&[&refused[..], &["fail-once=C_Sign:b3"]].concat());
+                    sign(&signer, signer.schemes()[0]);
+                    assert_eq!(begun(fixture, ECDSA), learned, "{key} {word} {value}");
+                    assert!(begun(fixture, mechanism) >= hashing + 5, "{key} {word} {value}");
+                }
+            }
+            // A token that can do neither says so with both answers.
+            fixture.script(&[&format!("refuse={ECDSA}:71"), &format!("refuse={mechanism}:70")]);
+            refresh_session_pkcs11::close_all();
+            refresh_session_pkcs11::reopen();
             let error = signer(fixture, &fixture.shim("gw"), PIN, key).unwrap_err();
             assert_eq!(error.code(), Code::Pkcs11Mechanism, "{error:?}");
-            let named = if value == "71" {
-                "CKR_MECHANISM_PARAM_INVALID (0x71)"
-            } else {
-                "CKR_MECHANISM_INVALID (0x70)"
-            };
-            assert!(error.message().contains(named), "{error}");
-            assert_eq!(begun(fixture, mechanism), 1);
+            for answer in ["CKR_MECHANISM_PARAM_INVALID (0x71)", "CKR_MECHANISM_INVALID (0x70)"] {
+                assert!(error.message().contains(answer), "{error}");
+            }
         }
     });
 }
