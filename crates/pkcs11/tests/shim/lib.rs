@@ -10,7 +10,7 @@
 //! | `no-login` | CKF_LOGIN_REQUIRED is not set |
 //! | `refuse=<hex>` | C_SignInit refuses this mechanism; `refuse=<hex>:<hex>`: with this value |
 //! | `refuse-late=<hex>` | C_Sign does; `refuse-stuck=<hex>`: and leaves the operation active |
-//! | `hashing` | it can sign with CKM_ECDSA_SHA256, _SHA384 and _SHA512, which SoftHSM 2.6 cannot |
+//! | `hashing` | it signs and verifies with CKM_ECDSA_SHA256, _SHA384 and _SHA512, which SoftHSM 2.6 cannot |
 //! | `refuse-verify=<hex>` | C_VerifyInit does |
 //! | `verify-all` | C_Verify finds every signature good |
 //! | `fail=<function>:<hex>` | the function returns this value; `*` for the function: all that reach a device |

@@ -85,6 +85,11 @@ pub(crate) unsafe extern "C" fn verify_init(
     if let Some(value) = refusal("refuse-verify") {
         return value;
     }
+    if hash().is_some() {
+        let mut raw = sys::CK_MECHANISM { mechanism: sys::CKM_ECDSA, ..sys::CK_MECHANISM::default() };
+        // SAFETY: as for C_SignInit.
+        return unsafe { verify_init_as_told(session, &raw mut raw, key) };
+    }
     // SAFETY: the caller's arguments, handed on.
     unsafe { verify_init_as_told(session, mechanism, key) }
 }
@@ -96,8 +101,12 @@ pub(crate) unsafe extern "C" fn verify(
     signature: *mut sys::CK_BYTE,
     signature_len: sys::CK_ULONG,
 ) -> sys::CK_RV {
-    // SAFETY: the caller's arguments, handed on.
-    let value = unsafe { verify_as_told(session, data, data_len, signature, signature_len) };
+    // SAFETY: the caller's data.
+    let message = unsafe { std::slice::from_raw_parts(data, usize::try_from(data_len).unwrap()) };
+    let mut digest = hash().map_or_else(|| message.to_vec(), |hash| hash.digest(message));
+    let digest_len = sys::CK_ULONG::try_from(digest.len()).unwrap();
+    // SAFETY: as for C_Sign.
+    let value = unsafe { verify_as_told(session, digest.as_mut_ptr(), digest_len, signature, signature_len) };
     if value == sys::CKR_SIGNATURE_INVALID && has("verify-all") { sys::CKR_OK } else { value }
 }
 

@@ -75,6 +75,22 @@ fn a_token_that_cannot_check_it_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_token_that_signs_and_checks_only_what_it_hashes_will_do() {
+    let name = "p521::a_token_that_signs_and_checks_only_what_it_hashes_will_do";
+    isolated(name, one_key, |fixture| {
+        let refused = [format!("refuse={ECDSA}"), format!("refuse-verify={ECDSA}")];
+        fixture.script(&[&refused[0], &refused[1], "hashing"]);
+        let signer = signer(fixture, &fixture.shim("gw"), PIN, "key").unwrap();
+        for number in 0..5 {
+            signer.sign(signer.schemes()[0], &message(number)).unwrap();
+        }
+        // Asked once for what is refused, and no more.
+        assert_eq!(fixture.calls(&format!("mechanism {ECDSA}")), 1);
+        assert_eq!((fixture.calls("C_Sign"), fixture.calls("C_Verify")), (6, 7));
+    });
+}
+
+#[test]
 fn without_a_public_key_object_it_is_refused() {
     let name = "p521::without_a_public_key_object_it_is_refused";
     isolated(name, without_public_object, |fixture| {
