@@ -30,9 +30,9 @@ pub(crate) fn of(objects: Objects<'_>, key: ObjectHandle, expected: &PublicKey) 
     })
 }
 
-/// Whether the EC point in this object is the expected key's.
-pub(crate) fn has_point_of(objects: Objects<'_>, public: ObjectHandle, expected: &PublicKey) -> bool {
-    objects.read(public, AttributeType::EcPoint).is_some_and(|point| is_point_of(&point, expected))
+/// Whether the EC point in this object is the expected key's; `None` if it shows none.
+pub(crate) fn has_point_of(objects: Objects<'_>, public: ObjectHandle, expected: &PublicKey) -> Option<bool> {
+    objects.read(public, AttributeType::EcPoint).map(|point| is_point_of(&point, expected))
 }
 
 fn of_object(objects: Objects<'_>, object: ObjectHandle, expected: &PublicKey) -> Option<PublicKey> {

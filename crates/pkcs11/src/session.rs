@@ -47,6 +47,8 @@ pub(crate) struct Key {
     pub(crate) handle: ObjectHandle,
     /// It wants the PIN for every single use (CKA_ALWAYS_AUTHENTICATE).
     pub(crate) always_authenticates: bool,
+    /// It describes itself as what it was found as.
+    pub(crate) is_told: bool,
 }
 
 /// That a key made a test signature which verified, so that whoever opens it next need not ask for another.

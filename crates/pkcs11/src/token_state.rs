@@ -222,8 +222,12 @@ impl Access<'_> {
             found = self.objects().find(ObjectClass::PRIVATE_KEY, selector)?;
         }
         let [key] = found.as_slice() else { return Err(self.no_single_key(selector, &found)?.into()) };
-        let always_authenticates = self.objects().always_authenticates(*key);
-        let key = Key { handle: *key, always_authenticates };
+        let objects = self.objects();
+        let key = Key {
+            handle: *key,
+            always_authenticates: objects.always_authenticates(*key),
+            is_told: objects.fits(*key, ObjectClass::PRIVATE_KEY, selector) == Some(true),
+        };
         self.session.keys.insert(selector.clone(), key);
         Ok(key)
     }
@@ -252,7 +256,7 @@ impl Access<'_> {
     /// in this process has finalised and initialised the module, and the number of our session is as void as the
     /// key's, even if it seems to work: it is somebody else's.
     pub(crate) fn doubt_key(&self, selector: &ObjectSelector) -> Result<(), Failure> {
-        let Some(key) = self.session.keys.get(selector) else { return Ok(()) };
+        let Some(key) = self.session.keys.get(selector).filter(|key| key.is_told) else { return Ok(()) };
         match self.objects().fits(key.handle, ObjectClass::PRIVATE_KEY, selector) {
             Some(false) => Err(Failure::initialised_by_others(self.subject)),
             _ => Ok(()),

@@ -33,17 +33,12 @@ impl Access<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, Failure> {
-        if let Some(at) = self.session.verifiers.iter().position(|verifier| verifier.of == *key) {
-            let known = self.session.verifiers.swap_remove(at);
-            match self.verifies(known.object, scheme, known.form, message, signature) {
-                Ok(true) => {
-                    self.session.verifiers.push(known);
-                    return Ok(true);
-                }
-                Err(failure) if failure.remedy() != Remedy::Fail => return Err(failure),
-                // Its number may be another object's by now.
-                Ok(false) | Err(_) => {}
+        if let Some(known) = self.session.verifiers.iter().find(|verifier| verifier.of == *key) {
+            let verified = self.verifies(known.object, scheme, known.form, message, signature);
+            if !matches!(verified, Ok(true)) && self.is_another(known) {
+                return Err(Failure::initialised_by_others(self.subject));
             }
+            return verified;
         }
         let object = self.public_key(key)?;
         let mut refusals = Vec::new();
@@ -70,6 +65,13 @@ impl Access<'_> {
         Err(self.unchecked(key, &refusals.join("; ")).into())
     }
 
+    /// Whether its number is another object's by now: see [`Access::doubt_key`].
+    fn is_another(&self, known: &Verifier) -> bool {
+        let objects = self.objects();
+        objects.fits(known.object, ObjectClass::PUBLIC_KEY, &ObjectSelector::default()) == Some(false)
+            || public_half::has_point_of(objects, known.object, &known.of) == Some(false)
+    }
+
     fn verifies(
         &self,
         object: ObjectHandle,
@@ -93,7 +95,7 @@ impl Access<'_> {
     fn public_key(&self, key: &PublicKey) -> Result<ObjectHandle, Failure> {
         let objects = self.objects();
         let all = objects.find(ObjectClass::PUBLIC_KEY, &ObjectSelector::default())?;
-        let found = all.iter().find(|object| public_half::has_point_of(objects, **object, key));
+        let found = all.iter().find(|object| public_half::has_point_of(objects, **object, key) == Some(true));
         found.copied().ok_or_else(|| {
             let what = format!(
                 "it has no public-key object with the certificate's point (CKA_EC_POINT); public keys seen: {}",

@@ -213,3 +213,21 @@ fn a_token_with_a_line_break_in_its_name_breaks_no_line() {
         assert!(!error.message().contains('\n'), "{error}");
     });
 }
+
+#[test]
+fn a_key_that_is_called_otherwise_than_it_is_found_is_no_other_one_after_a_failure() {
+    let name = "objects::a_key_that_is_called_otherwise_than_it_is_found_is_no_other_one_after_a_failure";
+    isolated(name, keys, |fixture| {
+        let cases = [(LABEL, "spaces"), (LABEL, "zeros"), (LABEL, "=ff"), (ID, "=ff"), (CLASS, "=ff")];
+        for (number, (attribute, how)) in cases.into_iter().enumerate() {
+            let odd = self::attribute(PRIVATE, attribute, how);
+            fixture.script(&[&odd]);
+            let selector = ObjectSelector { label: Some("ec256".into()), id: Some(vec![1]) };
+            let signer = open(fixture, &selector, "ec256").unwrap();
+            let initialised = fixture.calls("C_Initialize");
+            fixture.script(&[&odd, &format!("fail-once=C_SignInit:60#{number}")]);
+            signer.sign(signer.schemes()[0], b"message").unwrap();
+            assert_eq!(fixture.calls("C_Initialize"), initialised, "{attribute} {how}");
+        }
+    });
+}

@@ -10,7 +10,7 @@ use cryptoki::types::AuthPin;
 use refresh_session_core::{Code, Signer as _};
 use refresh_session_pkcs11::{Pkcs11Signer, close_all, reopen};
 
-use crate::support::{Fixture, P256, PIN, RSA, isolated, signer, softhsm};
+use crate::support::{Fixture, P256, P521, PIN, RSA, isolated, signer, softhsm};
 
 fn one_key(fixture: &Fixture) {
     fixture.token("gw");
@@ -135,6 +135,37 @@ fn a_stranger_whose_objects_have_our_numbers_is_left_alone() {
             // Neither finalised nor closed.
             let said = session.get_attributes(objects[0], &[AttributeType::Label]).unwrap();
             assert_eq!(said, [Attribute::Label(label.into())]);
+            close_all();
+            reopen();
+            assert!(session.get_session_info().is_ok());
+        }
+    });
+}
+
+#[test]
+fn nor_is_one_whose_object_has_the_number_of_what_checks_our_signatures() {
+    let prepare = |fixture: &Fixture| {
+        fixture.token("gw");
+        fixture.key("gw", "key", "01", P521);
+        fixture.key("gw", "another", "02", P521);
+    };
+    let name = "recovery::nor_is_one_whose_object_has_the_number_of_what_checks_our_signatures";
+    isolated(name, prepare, |fixture| {
+        let ours = signer(fixture, &fixture.config("gw"), PIN, "key").unwrap();
+        for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY] {
+            sign(&ours);
+            let module = stranger();
+            module.clone().finalize().unwrap();
+            module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+            let session = stranger_session(&module);
+            session.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+            // The key keeps its number; its public object's goes to another one.
+            for (class, label) in [(ObjectClass::PRIVATE_KEY, "key"), (class, "another")] {
+                let template = [Attribute::Class(class), Attribute::Label(label.into())];
+                assert_eq!(session.find_objects(&template).unwrap().len(), 1, "{label}");
+            }
+
+            sign(&ours);
             close_all();
             reopen();
             assert!(session.get_session_info().is_ok());
