@@ -102,7 +102,7 @@ impl Certificate {
     }
 
     /// Whether it is a token's statement on a key it made, not a device certificate. It is for the same key, and some
-    /// modules show it under the same id.
+    /// modules show it as one more certificate.
     #[must_use]
     pub fn is_attestation(&self) -> bool {
         self.attestation

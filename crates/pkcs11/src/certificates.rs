@@ -1,7 +1,7 @@
 //! The certificate on the token, and its chain (PKCS#11 v2.40 section 4.6.3, `CKO_CERTIFICATE`).
 //!
-//! Several may be meant: a renewed one is often written beside the old one under the same names, and some tokens show
-//! one for every attestation. Those of other keys are no candidates then, and of one key's the one that ends last is
+//! Several may be meant: a renewed one is often written beside the old one under the same names, and some modules
+//! show attestations as certificates too. Those of other keys are no candidates then, and of one key's the one that ends last is
 //! taken. Whether it is valid *now* is not asked: the clock of a gateway is often behind, and the server judges.
 
 use cryptoki::object::{AttributeType, ObjectClass, ObjectHandle};
