@@ -5,7 +5,7 @@ import test from "ava";
 import { Sessions } from "./children/run.mjs";
 import { shimOf } from "./support/shim.mjs";
 import { startTestbed } from "./support/testbed.mjs";
-import { startTpm } from "./support/tpm.mjs";
+import { tpmToken } from "./support/tokens/tpm.mjs";
 
 let tb;
 test.before(async () => {
@@ -28,10 +28,10 @@ test.serial("1000 fetches with SoftHSM", async (t) => {
 });
 
 test.serial("200 fetches with a TPM", async (t) => {
-  const tpm = await startTpm(tb);
+  const tpm = await tpmToken(tb);
   t.teardown(() => tpm.stop());
   await fetches(t, { options: tpm.options(), env: tpm.env, warmUp: 100, times: 200 });
-  t.deepEqual(await tpm.leftovers(), []);
+  t.deepEqual(tpm.leftovers(), []);
 });
 
 /** So many in one session of one process: it has the same before and after. */

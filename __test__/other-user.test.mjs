@@ -4,7 +4,7 @@ import test from "ava";
 import { Sessions } from "./children/run.mjs";
 import { buildOtherUser, CKR, OtherUser } from "./support/other-user.mjs";
 import { startTestbed } from "./support/testbed.mjs";
-import { startTpm } from "./support/tpm.mjs";
+import { tpmToken } from "./support/tokens/tpm.mjs";
 
 let tb;
 let addon;
@@ -76,7 +76,7 @@ test.serial("it closes all sessions of the token: the next fetch signs", async (
 });
 
 test.serial("its module loses the TPM: the error says whose it is, and that only a restart helps", async (t) => {
-  const tpm = await startTpm(tb);
+  const tpm = await tpmToken(tb);
   t.teardown(() => tpm.stop());
   const { child, other, open, refresh } = started(t, { module: tpm.module, env: tpm.env, options: tpm.options() });
   t.is(await other.initialize(), CKR.OK);

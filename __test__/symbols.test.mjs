@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import test from "ava";
 import { start, systemModule } from "./children/run.mjs";
 import { startTestbed } from "./support/testbed.mjs";
-import { startTpm } from "./support/tpm.mjs";
+import { tpmToken } from "./support/tokens/tpm.mjs";
 
 let tb;
 test.before(async () => {
@@ -28,7 +28,7 @@ for (const [name, module, prepare] of [
     "tpm2-pkcs11",
     /^libtpm2_pkcs11/,
     async (t) => {
-      const tpm = await startTpm(tb);
+      const tpm = await tpmToken(tb);
       t.teardown(() => tpm.stop());
       return { options: tpm.options(), env: tpm.env };
     },
@@ -48,7 +48,7 @@ for (const [name, module, prepare] of [
     /^libsofthsm2/,
     async (t) => {
       // The proxy knows this one too, and need not look for a real TPM.
-      const tpm = await startTpm(tb);
+      const tpm = await tpmToken(tb);
       t.teardown(() => tpm.stop());
       const library = systemModule("p11-kit-proxy.so", "libp11-kit0");
       return { options: tb.hsm("rsa2048", {}, { library }), env: tpm.env };

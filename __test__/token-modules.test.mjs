@@ -15,7 +15,7 @@ import { tpmToken } from "./support/tokens/tpm.mjs";
 
 const tb = await startTestbed({ tokens: true });
 const remote = await p11KitServer(tb, join(tb.dir, "p11"));
-const tpm = await tpmToken(tb);
+const tpm = await tpmToken(tb, { keys: ["ec256", "rsa2048"] });
 const noOpencryptoki = whyNoOpencryptoki();
 const opencryptoki = noOpencryptoki === undefined ? await opencryptokiToken(tb) : undefined;
 const wary = softhsmToken(tb, "wary", "canary-pin-wary-20").addKey("ec256", "--always-auth");

@@ -9,6 +9,9 @@ export function attached(command, args, options = {}) {
   const ended = once(child, "exit");
   return {
     pid: child.pid,
+    signal(name) {
+      child.kill(name);
+    },
     async stop() {
       child.kill("SIGKILL");
       await ended;

@@ -14,15 +14,17 @@ let processes = 0;
 
 export class TestToken {
   #bed;
+  #name;
   #within;
   #afterwards;
 
   /**
-   * `env`: what the module's processes need. `within`: a command that they run under. `afterwards`: called when
-   * a tool has used the module.
+   * `name`: where another may have the same label, what the testbed knows it by. `env`: what the module's processes
+   * need. `within`: a command that they run under. `afterwards`: called when a tool has used the module.
    */
-  constructor(bed, { module, label, pin, env = {}, within = [], afterwards = () => {} }) {
+  constructor(bed, { module, label, pin, name = label, env = {}, within = [], afterwards = () => {} }) {
     this.#bed = bed;
+    this.#name = name;
     this.#within = within;
     this.#afterwards = afterwards;
     Object.assign(this, { module, label, pin, env, keys: {} });
@@ -38,7 +40,7 @@ export class TestToken {
     const [command, ...args] = [...this.#within, ...given];
     const env = { ...process.env, ...this.env };
     try {
-      return execFileSync(command, args, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+      return execFileSync(command, args, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
     } finally {
       this.#afterwards();
     }
@@ -54,7 +56,7 @@ export class TestToken {
     const id = `0${Object.keys(this.keys).length + 1}`;
     const at = ["--id", id, "--label", name];
     this.loggedIn("--keypairgen", "--key-type", kinds[name], ...at, "--usage-sign", ...flags);
-    const device = `${this.label}-${name}`;
+    const device = `${this.#name}-${name}`;
     const file = join(this.#bed.dir, device);
     this.tool("--token-label", this.label, "--read-object", "--type", "pubkey", ...at, "--output-file", `${file}.der`);
     this.keys[name] = { id, device, certificate: certify(this.#bed, device, readFileSync(`${file}.der`), file) };
@@ -69,6 +71,13 @@ export class TestToken {
     }
   }
 
+  /** Options of a session whose key is in it. */
+  options(pkcs11 = {}, key = Object.keys(this.keys)[0]) {
+    const { id, certificate } = this.keys[key];
+    const selector = { library: this.module, tokenLabel: this.label, privateKeyId: id, userPin: this.pin };
+    return { ...this.#bed.base(), certificate, pkcs11: { ...selector, ...pkcs11 } };
+  }
+
   /**
    * A process of sessions on the token, with the module as it is or, `spied`, with a spy before it that counts calls;
    * it ends with the test. Logins and refused PINs are the process's.
@@ -80,7 +89,7 @@ export class TestToken {
     t.teardown(() => child.end());
     const library = spied ? spy.library : this.module;
     const open = async (name, { key, thread, ...pkcs11 } = {}) => {
-      const options = unshared(this.#options(key ?? Object.keys(this.keys)[0], { library, ...pkcs11 }));
+      const options = unshared(this.options({ library, ...pkcs11 }, key));
       t.is((await child.call("open", { name, thread, options })).error, undefined);
       return {
         credentials: () => child.call("credentials", { name, thread }),
@@ -89,12 +98,6 @@ export class TestToken {
       };
     };
     return { spy, open, end: () => child.end() };
-  }
-
-  #options(key, pkcs11) {
-    const { id, certificate } = this.keys[key];
-    const selector = { tokenLabel: this.label, privateKeyId: id, userPin: this.pin };
-    return { ...this.#bed.base(), certificate, pkcs11: { ...selector, ...pkcs11 } };
   }
 }
 
