@@ -59,7 +59,7 @@ const below = {
 
 test("every room has its floor", (t) => {
   for (const room of rooms.keys()) t.true(room in below, `${room} is on no floor: add it to the table`);
-  for (const room of ["core", "refresh", "pkcs11", "tls", "iot", "session", "root", "testbed"])
+  for (const room of ["core", "refresh", "pkcs11", "tls", "iot", "sts", "session", "root", "testbed"])
     t.true(rooms.has(room), room);
 });
 
@@ -92,6 +92,10 @@ const homes = {
   hyper: ["tls"],
   "hyper-util": ["tls"],
   ring: ["core", "testbed"],
+  "aws-sdk-sts": ["sts"],
+  "aws-smithy-async": ["sts"],
+  "aws-smithy-runtime-api": ["sts"],
+  "aws-smithy-types": ["sts"],
   "arc-swap": ["session"],
   fastrand: ["refresh"],
   rustix: ["session"],
@@ -113,8 +117,17 @@ for (const [library, allowed] of Object.entries(homes)) {
   });
 }
 
-test("core, refresh, pkcs11 and iot know no runtime", (t) => {
-  for (const room of ["core", "refresh", "pkcs11", "iot"]) t.false(named(room, ["normal"]).includes("tokio"), room);
+test("no crate of AWS is named but by sts, and none without default-features = false", (t) => {
+  for (const room of rooms.keys()) {
+    const aws = rooms.get(room).dependencies.filter(({ name }) => name.startsWith("aws-"));
+    if (room === "sts") t.true(aws.length > 0 && aws.every((found) => !found.uses_default_features));
+    else t.deepEqual(aws, [], room);
+  }
+});
+
+test("core, refresh, pkcs11, iot and sts know no runtime", (t) => {
+  for (const room of ["core", "refresh", "pkcs11", "iot", "sts"])
+    t.false(named(room, ["normal"]).includes("tokio"), room);
 });
 
 test("the refresh machine stands on core and random numbers alone", (t) => {
@@ -147,6 +160,9 @@ test("the addon holds no second TLS stack and no second HTTP client", (t) => {
     "boring",
     "boring-sys",
     "reqwest",
+    "hyper-rustls",
+    "aws-smithy-http-client",
+    "p256",
     "mbedtls",
   ];
   t.deepEqual(
@@ -243,7 +259,7 @@ test("the refresh machine names no clock, no lock, no thread and no I/O", (t) =>
 });
 
 test("no room but pkcs11 and session names a PKCS#11 type in its code", (t) => {
-  for (const room of ["core", "refresh", "tls", "iot"]) {
+  for (const room of ["core", "refresh", "tls", "iot", "sts"]) {
     for (const path of filesIn(join("crates", room, "src"), /\.rs$/)) {
       t.notRegex(code(read(path)), /\bcryptoki\b|refresh_session_pkcs11/, path);
     }

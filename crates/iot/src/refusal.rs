@@ -3,18 +3,12 @@
 //! The messages are those that awslabs' `aws-iot-core-credential-provider-session-helper` observed. The body's text
 //! is only ever compared, never passed on.
 
-use std::time::Duration;
-
-use http::HeaderMap;
-use refresh_session_core::{Code, Error, Timestamp};
+use refresh_session_core::{Code, Error};
 use refresh_session_tls::HttpResponse;
-use refresh_session_tls::http::headers::{REQUEST_ID, identifier};
+use refresh_session_tls::http::headers::{REQUEST_ID, identifier, retry_after};
 use serde::Deserialize;
 
 use crate::IotRequest;
-
-/// Bounds of an honoured `Retry-After`.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(15));
 
 /// One known refusal.
 struct Row {
@@ -140,21 +134,6 @@ fn message(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.message.to_lowercase())
 }
 
-/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date that is read against the reply's own `Date`. Without a
-/// `Date` there is nothing to read a date against: the device's own clock may be decades off.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let wait = if digits {
-        // What does not fit is longer than the longest wait anyhow.
-        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
-    } else {
-        let date = Timestamp::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?)?;
-        Timestamp::parse_http_date(value)?.remaining_at(date).unwrap_or_default()
-    };
-    Some(wait.clamp(RETRY_AFTER.0, RETRY_AFTER.1))
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -242,30 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_and_bounded() {
-        let after = |value, date| refused(503, "", &[("retry-after", value), ("date", date)]).retry_after();
-        let date = "Thu, 18 Jan 2018 09:18:06 GMT";
-        assert_eq!(after("7", date), Some(Duration::from_secs(7)));
-        assert_eq!(after("0", date), Some(Duration::from_secs(1)));
-        assert_eq!(after("86400", date), Some(Duration::from_mins(15)));
-        assert_eq!(after("Thu, 18 Jan 2018 09:19:06 GMT", date), Some(Duration::from_mins(1)));
-        assert_eq!(after("99999999999999999999999", date), Some(Duration::from_mins(15)));
-        assert_eq!(after("Thu, 18 Jan 2018 08:00:00 GMT", date), Some(Duration::from_secs(1)));
-        assert_eq!(after("Tue, 18 Jan 2028 09:18:06 GMT", date), Some(Duration::from_mins(15)));
-        // The obsolete forms of RFC 9110, section 5.6.7.
-        assert_eq!(after("Thursday, 18-Jan-18 09:19:06 GMT", date), Some(Duration::from_mins(1)));
-        assert_eq!(after("Thu Jan 18 09:19:06 2018", date), Some(Duration::from_mins(1)));
-        for nonsense in ["soon", "", "-1", "+7", "7.5", "7 s", "1e3"] {
-            assert_eq!(after(nonsense, date), None, "{nonsense:?}");
-        }
-        let undated = refused(503, "", &[("retry-after", "Thu, 18 Jan 2018 09:19:06 GMT")]);
-        assert_eq!(undated.retry_after(), None);
-        assert_eq!(refused(503, "", &[]).retry_after(), None);
-    }
-
-    #[test]
     fn a_throttling_type_counts_whatever_the_status() {
-        let error = refused(400, "", &[("x-amzn-errortype", "ThrottlingException")]);
+        let headers = [("x-amzn-errortype", "ThrottlingException"), ("retry-after", "7")];
+        let error = refused(400, "", &headers);
         assert_eq!((error.code(), error.retryable()), (Code::Throttled, true));
+        assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(7)));
     }
 }

@@ -144,7 +144,8 @@ codes! {
 
     /// 403: the thing is not attached to this certificate.
     ThingNotAttached = "ERR_THING_NOT_ATTACHED", Request, false;
-    /// 403: no IoT policy on the certificate allows `iot:AssumeRoleWithCertificate` on the role alias.
+    /// 403: who asks may not have this. IoT: no policy on the certificate allows `iot:AssumeRoleWithCertificate` on the role
+    /// alias. STS: the role does not exist, does not trust the caller, or the caller has no `sts:AssumeRole` on it.
     AccessDenied = "ERR_ACCESS_DENIED", Request, false;
     /// 403: this endpoint does not know the certificate: wrong account, wrong region, not registered or inactive.
     CertificateNotAccepted = "ERR_CERTIFICATE_NOT_ACCEPTED", Request, false;
@@ -152,8 +153,26 @@ codes! {
     RoleAliasNotFound = "ERR_ROLE_ALIAS_NOT_FOUND", Request, false;
     /// 400: the role is missing or does not trust `credentials.iot.amazonaws.com`.
     RoleNotAssumable = "ERR_ROLE_NOT_ASSUMABLE", Request, false;
-    /// 400: the alias asks for a longer life than the role allows.
+    /// 400: a longer life is asked for than the role allows.
     DurationTooLong = "ERR_DURATION_TOO_LONG", Request, false;
+    /// 403: AWS did not accept the MFA code: it is wrong, of another device, or was used before.
+    MfaCodeRefused = "ERR_MFA_CODE_REFUSED", Request, true;
+    /// 403: the credentials that the request was signed with are over.
+    SourceCredentialsExpired = "ERR_SOURCE_CREDENTIALS_EXPIRED", Request, true;
+    /// 403: AWS does not know the credentials that the request was signed with, or the secret is not theirs.
+    SourceCredentialsRefused = "ERR_SOURCE_CREDENTIALS_REFUSED", Request, false;
+    /// The time that the request was signed with is too far from the server's, although that was learnt.
+    ClockSkew = "ERR_CLOCK_SKEW", Request, true;
+    /// 400: the web identity token is over.
+    IdentityTokenExpired = "ERR_IDENTITY_TOKEN_EXPIRED", Request, true;
+    /// 400 or 403: AWS does not accept the web identity token: issuer, audience, signature or claims.
+    IdentityTokenRefused = "ERR_IDENTITY_TOKEN_REFUSED", Request, false;
+    /// 400: the session policy is malformed, or policies and tags are too large together.
+    PolicyRefused = "ERR_POLICY_REFUSED", Request, false;
+    /// 403: STS is not activated for this account in this region.
+    RegionDisabled = "ERR_REGION_DISABLED", Request, false;
+    /// 400: AWS finds a parameter of the request invalid.
+    RequestRefused = "ERR_REQUEST_REFUSED", Request, false;
     /// 429, or any throttling error type.
     Throttled = "ERR_THROTTLED", Request, true;
     /// 5xx.
