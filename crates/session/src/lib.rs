@@ -9,15 +9,19 @@
 //! | [`source`] | what a source of credentials is |
 //! | [`description`] | what makes two sources the same |
 //! | [`iot`] | the AWS IoT source: options parsed and matched, token opened at first use |
+//! | [`sts`] | roles by STS: base credentials and an MFA code in, keys of a role out; who a session is |
+//! | [`web_identity`] | roles by an OpenID Connect token, read anew for every fetch |
 //! | [`custom`] | a callback or SDK provider as a source: what it gives is checked strictly |
 //! | [`options`] | the options of every method, and the machine's settings of them |
 //! | [`listener`] | what a session tells whoever listens |
+//! | [`ca`], [`proxy`] | options of every source that goes over the network |
 //! | [`pin`] | where a token's PIN comes from |
 //! | [`clock`] | the system's clocks: the only place that tells the time |
 
 #![forbid(unsafe_code)]
 
 pub mod alarm;
+pub mod ca;
 pub mod clock;
 pub mod custom;
 pub mod description;
@@ -26,11 +30,14 @@ pub mod iot;
 pub mod listener;
 pub mod options;
 pub mod pin;
+pub mod proxy;
 mod registry;
 pub mod session;
 pub mod source;
+pub mod sts;
 #[cfg(test)]
 mod tests;
+pub mod web_identity;
 
 pub use alarm::{Alarm, SystemAlarm};
 pub use clock::SystemClock;
@@ -42,3 +49,7 @@ pub use options::CommonOptions;
 pub use pin::{PinProvider, PinSource};
 pub use session::Session;
 pub use source::{Fetching, Source};
+pub use sts::{
+    BaseCredentials, MfaCode, ProvidedBase, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity,
+};
+pub use web_identity::{TokenProvider, TokenSource, WebIdentityOptions, WebIdentitySource};

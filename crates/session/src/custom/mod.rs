@@ -9,6 +9,7 @@ use std::time::Duration;
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
 use refresh_session_core::{Clock, Code, Error, Issued, Result};
 
+pub(crate) use reply::parse;
 pub use reply::{CustomExpiration, CustomKeys};
 
 use crate::description::Description;
@@ -36,6 +37,8 @@ pub enum CustomName {
     Callback,
     /// A provider given to `refreshable`.
     Provider,
+    /// The option `sourceCredentials`: what signs for another source.
+    Base,
 }
 
 impl CustomName {
@@ -45,6 +48,7 @@ impl CustomName {
         match self {
             Self::Callback => "customCredentials",
             Self::Provider => "provider",
+            Self::Base => "sourceCredentials",
         }
     }
 }
@@ -72,7 +76,7 @@ impl Source for CustomSource {
         Box::pin(async {
             let asked = self.clock.boot();
             let keys = self.provider.credentials().await?;
-            let identity = reply::parse(keys, self.name)?;
+            let identity = parse(keys, self.name)?;
             let at = self.clock.boot();
             // No date: the machine judges by the source's calendar if it knows it, else by the local one.
             Ok(Issued { identity, server_date: None, at, round_trip: at.since(asked) })
@@ -86,7 +90,7 @@ impl Source for CustomSource {
             CustomName::Callback => {
                 "Its `signal` has been aborted. It must settle in time; or raise `timeoutMs`."
             }
-            CustomName::Provider => "It must settle in time; or raise `timeoutMs`.",
+            CustomName::Provider | CustomName::Base => "It must settle in time; or raise `timeoutMs`.",
         })
     }
 

@@ -36,7 +36,7 @@ pub enum CustomExpiration {
 /// The end of the year 9999: dates after it have no RFC 3339 form.
 const LAST_DATE_MILLIS: f64 = 253_402_300_799_999.0;
 
-pub(super) fn parse(keys: CustomKeys, name: CustomName) -> Result<Identity> {
+pub(crate) fn parse(keys: CustomKeys, name: CustomName) -> Result<Identity> {
     let bad = |what: &str| bad(name, what);
     let CustomKeys { access_key_id, secret_access_key, session_token, expiration, account_id } = keys;
     if access_key_id.is_empty() || !is_plain(access_key_id.as_bytes()) || access_key_id.len() > 128 {

@@ -12,7 +12,6 @@ mod expiry;
 mod files;
 mod memory;
 mod options;
-mod proxy;
 mod token;
 mod watched;
 
@@ -35,6 +34,7 @@ use token::TokenIdentity;
 
 use crate::description::Description;
 use crate::source::{Fetching, Source};
+use crate::{ca, proxy};
 
 /// The AWS IoT credentials endpoint as a [`Source`].
 pub struct IotSource {
@@ -76,16 +76,12 @@ impl IotSource {
         let mut description = describe(&options);
         let (endpoint, rewritten) = Endpoint::parse(&options.endpoint)?;
         warnings.extend(rewritten);
-        let proxy = proxy::on_the_way_to(&endpoint, &options.proxy)?;
-        proxy::describe(proxy.as_ref(), &mut description);
         let request = IotRequest::new(options.role_alias, options.thing_name, options.duration_seconds)?;
         let target = Target::new(endpoint.host, endpoint.port, options.server_name)?;
+        let proxy = proxy::on_the_way_to(&target, &options.proxy)?;
+        proxy::describe(proxy.as_ref(), &mut description);
         if !options.verify_peer {
-            warnings.push(Warning {
-                code: "WARN_PEER_NOT_VERIFIED",
-                message: "`verifyPeer` is false: anybody on the way can play the endpoint and hand out keys. Use `ca` instead."
-                    .into(),
-            });
+            warnings.push(ca::not_verified());
         }
         match (&options.private_key, &options.pkcs11) {
             (None, None) => {

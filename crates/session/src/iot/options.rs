@@ -1,12 +1,13 @@
 //! The options of the IoT source as the bridge hands them over: types are right, nothing else is checked.
 
-use std::fmt;
 use std::time::Duration;
 
 use refresh_session_core::Secret;
 use refresh_session_tls::Material;
 
 use crate::PinSource;
+pub use crate::ca::CaOptions;
+pub use crate::proxy::ProxyOptions;
 
 /// Options of `method: "iot"`; the names are those of the public API in snake case.
 #[derive(Debug)]
@@ -41,42 +42,6 @@ pub struct IotOptions {
     pub proxy: ProxyOptions,
     /// Name lookup, TCP, proxy and TLS together; `None`: only the whole fetch is limited.
     pub connect_timeout: Option<Duration>,
-}
-
-/// The `proxy` option. A URL may hold a password.
-pub enum ProxyOptions {
-    /// `false`, or nothing is said anywhere.
-    Direct,
-    /// The option's URL: for every endpoint.
-    Url(Secret),
-    /// What the environment says.
-    Environment {
-        /// The variable that the URL is from.
-        variable: String,
-        /// `https_proxy`.
-        url: Secret,
-        /// `no_proxy`.
-        no_proxy: Option<String>,
-    },
-}
-
-impl fmt::Debug for ProxyOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Direct => "Direct",
-            Self::Url(_) => "Url(** redacted **)",
-            Self::Environment { .. } => "Environment(** redacted **)",
-        })
-    }
-}
-
-/// The `ca` option.
-#[derive(Debug)]
-pub enum CaOptions {
-    /// `"system"` or left out.
-    System,
-    /// A bundle that replaces the system's store.
-    Bundle(Material),
 }
 
 /// The `pkcs11` option.

@@ -11,6 +11,7 @@
 //! | `deferred`, `eager` | who starts a fetch, and when |
 //! | `events`, `status` | what is told |
 //! | `custom` | a callback as the source |
+//! | `roles` | STS and web identity as the source |
 //! | `threads` | many threads, on the machine's own clock |
 //! | `shutdown` | the runtime ends first |
 //!
@@ -24,6 +25,7 @@ mod eager;
 mod endings;
 mod events;
 mod reads;
+mod roles;
 pub(crate) mod script;
 mod sharing;
 mod shutdown;

@@ -45,7 +45,7 @@ pub struct ProvidedContext {
 }
 
 /// Checked parameters of `AssumeRole`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AssumeRole {
     pub(crate) fields: AssumeRoleFields,
 }
@@ -148,11 +148,12 @@ fn check_tags(fields: &AssumeRoleFields) -> Result<()> {
     fields.transitive_tag_keys.iter().try_for_each(|key| check::text(&param, key, (1, 128), TAG))
 }
 
-impl fmt::Debug for AssumeRole {
+/// Without what may be confidential: external id, tags, assertions.
+impl fmt::Debug for AssumeRoleFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AssumeRole")
-            .field("role_arn", &self.fields.role_arn)
-            .field("role_session_name", &self.fields.role_session_name)
+        f.debug_struct("AssumeRoleFields")
+            .field("role_arn", &self.role_arn)
+            .field("role_session_name", &self.role_session_name)
             .finish_non_exhaustive()
     }
 }

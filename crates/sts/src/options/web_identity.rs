@@ -52,6 +52,21 @@ impl WebIdentityRole {
         Ok(Self { fields, role_session_name })
     }
 
+    /// Everything that decides which keys are issued, for telling requests apart.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let WebIdentityFields {
+            role_arn,
+            role_session_name: _,
+            policy_arns,
+            policy,
+            duration_seconds,
+            provider_id,
+        } = &self.fields;
+        let name = &self.role_session_name;
+        format!("{:?}", (role_arn, name, policy_arns, policy, duration_seconds, provider_id))
+    }
+
     /// The role asked for.
     #[must_use]
     pub fn role_arn(&self) -> &str {

@@ -1,24 +1,51 @@
 //! Which way to the endpoint: directly, or through the proxy that the options or the environment name.
 
-use refresh_session_core::{Error, Result, Secret};
-use refresh_session_iot::Endpoint;
-use refresh_session_tls::Proxy;
-use refresh_session_tls::proxy::bypass;
+use std::fmt;
 
-use super::options::ProxyOptions;
+use refresh_session_core::{Error, Result, Secret};
+use refresh_session_tls::proxy::bypass;
+use refresh_session_tls::{Proxy, Target};
+
 use crate::description::Description;
 
-/// The proxy on the way to `endpoint`.
+/// The `proxy` option. A URL may hold a password.
+pub enum ProxyOptions {
+    /// `false`, or nothing is said anywhere.
+    Direct,
+    /// The option's URL: for every endpoint.
+    Url(Secret),
+    /// What the environment says.
+    Environment {
+        /// The variable that the URL is from.
+        variable: String,
+        /// `https_proxy`.
+        url: Secret,
+        /// `no_proxy`.
+        no_proxy: Option<String>,
+    },
+}
+
+impl fmt::Debug for ProxyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "Direct",
+            Self::Url(_) => "Url(** redacted **)",
+            Self::Environment { .. } => "Environment(** redacted **)",
+        })
+    }
+}
+
+/// The proxy on the way to an endpoint.
 ///
 /// # Errors
 /// `ERR_INVALID_OPTION` naming `proxy`. A proxy that was named and cannot be used is no reason to go without: whoever
 /// set it up may count on nothing going past it.
-pub(super) fn on_the_way_to(endpoint: &Endpoint, options: &ProxyOptions) -> Result<Option<Proxy>> {
+pub(crate) fn on_the_way_to(target: &Target, options: &ProxyOptions) -> Result<Option<Proxy>> {
     match options {
         ProxyOptions::Direct => Ok(None),
         ProxyOptions::Url(url) => parse(url).map(Some),
         ProxyOptions::Environment { no_proxy: Some(list), .. }
-            if bypass::is_for(list, &endpoint.host, endpoint.port) =>
+            if bypass::is_for(list, &target.host, target.port) =>
         {
             Ok(None)
         }
@@ -33,7 +60,7 @@ pub(super) fn on_the_way_to(endpoint: &Endpoint, options: &ProxyOptions) -> Resu
 }
 
 /// Adds the proxy to what a source is: whoever has a wrong password for it must not be served by one who has not.
-pub(super) fn describe(proxy: Option<&Proxy>, description: &mut Description) {
+pub(crate) fn describe(proxy: Option<&Proxy>, description: &mut Description) {
     description.optional("proxy", proxy.map(ToString::to_string));
     description.optional(
         "proxy credentials",
@@ -59,8 +86,8 @@ mod tests {
     }
 
     fn way(options: &ProxyOptions) -> Option<String> {
-        let (endpoint, _) = Endpoint::parse("iot.example:8443").unwrap();
-        on_the_way_to(&endpoint, options).unwrap().map(|proxy| proxy.to_string())
+        let target = Target::new("iot.example".into(), 8443, None).unwrap();
+        on_the_way_to(&target, options).unwrap().map(|proxy| proxy.to_string())
     }
 
     fn described(url: &str) -> Description {
@@ -81,13 +108,13 @@ mod tests {
 
     #[test]
     fn a_bad_url_of_the_environment_says_where_it_is_from() {
-        let (endpoint, _) = Endpoint::parse("iot.example").unwrap();
+        let target = Target::new("iot.example".into(), 443, None).unwrap();
         let options = ProxyOptions::Environment {
             variable: "https_proxy".into(),
             url: "socks5://u:canary-1@p:1".into(),
             no_proxy: None,
         };
-        let error = on_the_way_to(&endpoint, &options).unwrap_err();
+        let error = on_the_way_to(&target, &options).unwrap_err();
         assert!(error.hint().unwrap().contains("https_proxy"), "{error:?}");
         assert!(!format!("{error:?} {options:?}").contains("canary"));
     }
