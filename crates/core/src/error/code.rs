@@ -116,6 +116,13 @@ codes! {
     /// What a callback or provider of the user's gave are no credentials: a field is missing, empty or of a wrong type.
     BadCredentials = "ERR_BAD_CREDENTIALS", Credential, true;
 
+    /// The program that `mfaTokenProvider` names gave no code: it is not there, failed, took too long, or wrote none.
+    MfaCommand = "ERR_MFA_COMMAND", Credential, true;
+    /// The function `mfaTokenProvider` gave something that is no code of six digits.
+    MfaCode = "ERR_MFA_CODE", Credential, true;
+    /// The code was sent before; AWS takes each once, so it was not sent again.
+    MfaCodeUsed = "ERR_MFA_CODE_USED", Credential, true;
+
     /// The endpoint's name does not resolve.
     Dns = "ERR_DNS", Connection, true;
     /// TCP was refused or unreachable; the message has what each address said.
