@@ -1,13 +1,11 @@
 //! A JavaScript function as a provider of credentials.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use napi::bindgen_prelude::{Either, Function, Promise};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use refresh_session_core::{Code, Error, Result, Secret};
 use refresh_session_session::{CustomExpiration, CustomKeys, CustomProvider, Fetching};
+
+use crate::calls::{AbortCallback, AskCallback, Calls};
 
 /// Options of `method: "custom"` and of `refreshable`.
 #[napi(object)]
@@ -47,78 +45,30 @@ pub struct NativeCustomFailure {
 }
 
 /// `(call: number) => Promise<NativeCustomReply>`; never rejects.
-pub(crate) type AskCallback<'a> = Function<'a, u32, Promise<NativeCustomReply>>;
+pub(crate) type AskCredentials<'a> = AskCallback<'a, NativeCustomReply>;
 
-/// `(call: number) => void`: nobody waits for this call any more.
-pub(crate) type AbortCallback<'a> = Function<'a, u32, ()>;
-
-/// Weak: an unused function must not keep the process alive.
-type Ask = ThreadsafeFunction<u32, Promise<NativeCustomReply>, u32, napi::Status, false, true>;
-type Abort = ThreadsafeFunction<u32, (), u32, napi::Status, false, true>;
-
-/// Numbers the calls of the process: sessions with different settings share a function, and may call it at once.
-static CALLS: AtomicU32 = AtomicU32::new(0);
-
-pub(crate) struct JsCredentials {
-    ask: Ask,
-    abort: Abort,
-    param: &'static str,
-}
+#[derive(Debug)]
+pub(crate) struct JsCredentials(Calls<NativeCustomReply>);
 
 impl JsCredentials {
     pub(crate) fn new(
-        ask: &AskCallback<'_>,
+        ask: &AskCredentials<'_>,
         abort: &AbortCallback<'_>,
         param: &'static str,
     ) -> napi::Result<Self> {
-        Ok(Self {
-            ask: ask.build_threadsafe_function().weak::<true>().build()?,
-            abort: abort.build_threadsafe_function().weak::<true>().build()?,
-            param,
-        })
-    }
-
-    async fn call(&self) -> Result<CustomKeys> {
-        let number = CALLS.fetch_add(1, Ordering::Relaxed);
-        let mut call = Call { abort: &self.abort, number, over: false };
-        let reply = match self.ask.call_async(number).await {
-            Ok(promise) => promise.await,
-            Err(error) => Err(error),
-        };
-        call.over = true;
-        match reply {
-            Ok(NativeCustomReply { failure: Some(failure), .. }) => Err(failure.into_error(self.param)),
-            Ok(NativeCustomReply { keys: Some(keys), .. }) => Ok(keys.into()),
-            // Its thread has ended.
-            _ => Err(Error::new(Code::CallbackFailed, format!("`{}` could not be called", self.param))),
-        }
+        Calls::new(ask, abort, param).map(Self)
     }
 }
 
 impl CustomProvider for JsCredentials {
     fn credentials(&self) -> Fetching<'_, Result<CustomKeys>> {
-        Box::pin(self.call())
-    }
-}
-
-impl fmt::Debug for JsCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsCredentials").field("param", &self.param).finish_non_exhaustive()
-    }
-}
-
-/// A call under way; dropped before its end, one that is aborted.
-struct Call<'a> {
-    abort: &'a Abort,
-    number: u32,
-    over: bool,
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        if !self.over {
-            self.abort.call(self.number, ThreadsafeFunctionCallMode::NonBlocking);
-        }
+        Box::pin(async {
+            match self.0.call().await? {
+                NativeCustomReply { failure: Some(failure), .. } => Err(failure.into_error(self.0.param())),
+                NativeCustomReply { keys: Some(keys), .. } => Ok(keys.into()),
+                NativeCustomReply { .. } => Err(self.0.uncallable()),
+            }
+        })
     }
 }
 
@@ -139,7 +89,7 @@ impl From<NativeCustomKeys> for CustomKeys {
 }
 
 impl NativeCustomFailure {
-    fn into_error(self, param: &'static str) -> Error {
+    pub(crate) fn into_error(self, param: &'static str) -> Error {
         let code = if self.bad { Code::BadCredentials } else { Code::CallbackFailed };
         Error::new(code, self.message).with_param(param).with_hint(self.hint).with_retryable(self.retryable)
     }

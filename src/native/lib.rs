@@ -23,6 +23,7 @@
 #![cfg_attr(test, allow(dead_code, reason = "napi-derive registers nothing in a test build"))]
 #![allow(missing_docs, reason = "napi-derive generates undocumented items; ours carry their docs")]
 
+mod calls;
 mod custom;
 mod error;
 mod event;

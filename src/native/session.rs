@@ -11,7 +11,8 @@ use refresh_session_session::{
     CustomName, CustomSource, IotSource, Listener, PinProvider, Presented, Session, Source,
 };
 
-use crate::custom::{AbortCallback, AskCallback, JsCredentials, NativeCustomOptions};
+use crate::calls::AbortCallback;
+use crate::custom::{AskCredentials, JsCredentials, NativeCustomOptions};
 use crate::error::{NativeError, NativeWarning, internal};
 use crate::event::{EventCallback, listener, unix_millis};
 use crate::fresh;
@@ -75,7 +76,7 @@ pub fn open_custom(
     common: NativeCommonOptions,
     options: NativeCustomOptions,
     #[napi(ts_arg_type = "(event: NativeEvent) => void")] listen: EventCallback<'_>,
-    #[napi(ts_arg_type = "(call: number) => Promise<NativeCustomReply>")] ask: AskCallback<'_>,
+    #[napi(ts_arg_type = "(call: number) => Promise<NativeCustomReply>")] ask: AskCredentials<'_>,
     #[napi(ts_arg_type = "(call: number) => void")] abort: AbortCallback<'_>,
 ) -> Either<NativeSession, NativeError> {
     guarded(|| {

@@ -17,6 +17,8 @@ pub enum Mode {
     Deferred,
     /// A timer too, so that a read never waits on a good day.
     Eager,
+    /// The first fetch is the timer's, everything else whoever reads: for sources that may have to ask a person.
+    AtStart,
 }
 
 /// How one machine behaves.

@@ -1,6 +1,8 @@
 import { threadId } from "node:worker_threads";
 import { bare } from "../bare";
 import type { NativeCustomFailure, NativeCustomReply } from "../binding";
+import { Calls } from "../calls";
+import { failed } from "./failure";
 import { keysOf, ShapeError } from "./shape";
 
 /** Asks for credentials; aborted when nobody waits any more. */
@@ -28,7 +30,7 @@ export class CredentialsCallback {
   readonly #ask: Ask;
   readonly #name: string;
   readonly #withAccountId: boolean;
-  readonly #calls = new Map<number, AbortController>();
+  readonly #calls = new Calls();
   #failure: { cause: unknown } | undefined;
 
   /** The callback of `owner`. */
@@ -50,26 +52,19 @@ export class CredentialsCallback {
   }
 
   async ask(call: number): Promise<NativeCustomReply> {
-    const controller = new AbortController();
-    this.#calls.set(call, controller);
     try {
-      const given = await this.#ask(controller.signal);
+      const given = await this.#calls.run(call, this.#ask);
       const keys = keysOf(given, this.#withAccountId);
       this.#failure = undefined;
       return bare({ keys });
     } catch (cause) {
       this.#failure = { cause };
-      return bare({ failure: bare(this.#described(cause)) });
-    } finally {
-      this.#calls.delete(call);
+      return bare({ failure: cause instanceof ShapeError ? this.#misshapen(cause) : failed(this.#name, cause) });
     }
   }
 
   abort(call: number): void {
-    const reason = new DOMException(`\`${this.#name}\`: the credentials are not waited for any more`, "TimeoutError");
-    this.#calls.get(call)?.abort(reason);
-    // It may never settle.
-    this.#calls.delete(call);
+    this.#calls.abort(call, `\`${this.#name}\`: the credentials are not waited for any more`);
   }
 
   /** What the last call threw: a `ShapeError` has nothing to add to the message. */
@@ -78,25 +73,13 @@ export class CredentialsCallback {
     return cause instanceof ShapeError ? undefined : cause;
   }
 
-  /** What was thrown may hold a secret in its message: only its kind is told. The whole is the error's `cause`. */
-  #described(cause: unknown): NativeCustomFailure {
-    if (cause instanceof ShapeError) {
-      return {
-        bad: true,
-        message: `what \`${this.#name}\` gave are no credentials: ${cause.message}`,
-        hint: "It must give an AwsCredentialIdentity, or { access_key, secret_key, token, expiry_time }. The keys held are kept.",
-        retryable: true,
-      };
-    }
-    const { name, code, retryable } = (isObject(cause) ? cause : {}) as Record<string, unknown>;
-    const kinds = [name, code].filter((kind) => typeof kind === "string" && /^\w{1,64}$/.test(kind));
-    return {
-      bad: false,
-      message: `\`${this.#name}\` failed${kinds.length === 0 ? "" : ` with ${kinds.join(" ")}`}`,
-      hint: "What it threw is the cause.",
-      // An error of ours, or of somebody who says so: asking again by itself will not help.
-      retryable: retryable !== false,
-    };
+  #misshapen({ message }: ShapeError): NativeCustomFailure {
+    return bare({
+      bad: true,
+      message: `what \`${this.#name}\` gave are no credentials: ${message}`,
+      hint: "It must give an AwsCredentialIdentity, or { access_key, secret_key, token, expiry_time }. The keys held are kept.",
+      retryable: true,
+    });
   }
 }
 

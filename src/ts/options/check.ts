@@ -94,6 +94,14 @@ export const integer =
       : invalid(param, value, wanted);
   };
 
+/** An array, copied, of what `check` lets pass. */
+export const list =
+  <T>(check: Check<T>): Check<T[]> =>
+  (value, param) => {
+    if (!Array.isArray(value)) throw invalid(param, value, "an array");
+    return Array.from(value, (item, index) => check(item, `${param}[${index}]`));
+  };
+
 /** Bytes, or their hexadecimal text; colons between the bytes are allowed. */
 export const hex: Check<Uint8Array> = (value, param) => {
   if (isUint8Array(value) && value.length > 0) return value;

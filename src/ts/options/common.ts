@@ -42,7 +42,7 @@ const mode: Check<RefreshMode> = (value, param) => {
 };
 
 /** Becomes part of host names. */
-const region: Check<string> = (value, param) => {
+export const region: Check<string> = (value, param) => {
   const name = text(value, param);
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return name;
   throw refused(param, `is ${quoted(name)}: it must be an AWS region such as "eu-west-1"`);

@@ -1,5 +1,5 @@
 import { isUint8Array } from "node:util/types";
-import type { NativeIotOptions, NativePkcs11Options, NativeProxyOptions } from "../binding";
+import type { NativeIotOptions, NativePkcs11Options } from "../binding";
 import { ConfigurationError } from "../errors";
 import type { IotOptions, Pkcs11Options, Pkcs11UriOptions } from "../types";
 import {
@@ -18,7 +18,7 @@ import {
   textOrBytes,
 } from "./check";
 import { commonChecks, MAX_TIMEOUT_MS, type ParsedCommonOptions, parseCommonOptions } from "./common";
-import { environmentProxy } from "./proxy";
+import { proxy, proxyOf } from "./proxy";
 
 /** Either kind of object; which fields go together is checked later. */
 type Pkcs11Fields = Partial<Pkcs11Options & Pkcs11UriOptions>;
@@ -56,12 +56,6 @@ const pkcs11: Check<string | Pkcs11Options | Pkcs11UriOptions> = (value, param) 
   if (typeof value === "string") return text(value, param);
   if (typeof value !== "object") throw invalid(param, value, "an object or a `pkcs11:` URI");
   return checked<Pkcs11Fields>(value, pkcs11Checks, `${param}.`) as Pkcs11Options | Pkcs11UriOptions;
-};
-
-const proxy: Check<string | false> = (value, param) => {
-  if (value === false) return value;
-  if (typeof value !== "string") throw invalid(param, value, "a URL such as http://host:3128, or false");
-  return text(value, param);
 };
 
 const iotChecks: Checks<IotOptions> = {
@@ -114,11 +108,6 @@ export function parseIotOptions(options: unknown, beside?: readonly string[]): P
     }),
     pin,
   };
-}
-
-function proxyOf(given: string | false | undefined): NativeProxyOptions | undefined {
-  if (given === false) return undefined;
-  return given === undefined ? environmentProxy(process.env) : defined({ url: given });
 }
 
 /** Asks the user's function for the PIN, and keeps what it threw for the error's `cause`. */

@@ -1,12 +1,24 @@
-/** The environment's say on proxies. It is read here, once for each session, and judged in Rust. */
+/** The option `proxy`, and the environment's say on proxies: read here, once for each session, and judged in Rust. */
 
 import type { NativeProxyOptions } from "../binding";
-import { defined } from "./check";
+import { type Check, defined, invalid, text } from "./check";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+export const proxy: Check<string | false> = (value, param) => {
+  if (value === false) return value;
+  if (typeof value !== "string") throw invalid(param, value, "a URL such as http://host:3128, or false");
+  return text(value, param);
+};
+
+/** What the option says, or the environment where it says nothing. */
+export function proxyOf(given: string | false | undefined): NativeProxyOptions | undefined {
+  if (given === false) return undefined;
+  return given === undefined ? environmentProxy(process.env) : defined({ url: given });
+}
+
 /** The proxy for HTTPS, if there is one: names and their precedence are `curl`'s. */
-export function environmentProxy(environment: Environment): NativeProxyOptions | undefined {
+function environmentProxy(environment: Environment): NativeProxyOptions | undefined {
   const variable = firstSet(environment, "https_proxy", "HTTPS_PROXY");
   if (variable === undefined) return undefined;
   const exempt = firstSet(environment, "no_proxy", "NO_PROXY");

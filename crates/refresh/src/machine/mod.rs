@@ -266,8 +266,13 @@ impl Machine {
         self.forced || self.doubted
     }
 
+    /// Whether the timer starts the next fetch.
     fn eager(&self) -> bool {
-        self.settings.mode == Mode::Eager
+        match self.settings.mode {
+            Mode::Eager => true,
+            Mode::AtStart => self.fetches == 0,
+            Mode::Deferred => false,
+        }
     }
 }
 

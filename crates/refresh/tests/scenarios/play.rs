@@ -36,7 +36,11 @@ pub(crate) fn story(story: &Story, policy: &str) -> Checked {
 fn settings(changes: &Changes, policy: Policy) -> Checked<Settings> {
     let limit = Duration::from_secs(changes.limit.unwrap_or(10));
     let settings = Settings {
-        mode: if changes.eager { Mode::Eager } else { Mode::Deferred },
+        mode: match (changes.eager, changes.at_start) {
+            (true, _) => Mode::Eager,
+            (_, true) => Mode::AtStart,
+            _ => Mode::Deferred,
+        },
         advisory: changes.advisory.map(Duration::from_secs),
         mandatory: changes.mandatory.map(Duration::from_secs),
         startup_jitter: Duration::from_secs(changes.startup_jitter),

@@ -37,6 +37,7 @@ pub(crate) struct Story {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Changes {
     pub(crate) eager: bool,
+    pub(crate) at_start: bool,
     pub(crate) advisory: Option<u64>,
     pub(crate) mandatory: Option<u64>,
     pub(crate) startup_jitter: u64,
