@@ -4,23 +4,21 @@
 //! the date must be a point in the future by the *server's* clock. What is wrong is named; what was found is not
 //! shown, since it may be a key.
 
-use std::fmt;
-
-use refresh_session_core::{Code, Error, Identity, Result, Secret, Timestamp};
+use refresh_session_core::{Code, Error, Identity, Result, Timestamp};
+use refresh_session_tls::http::json::{self, Field};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 const HINT: &str =
     "Check that `endpoint` is the IoT credentials endpoint and that nothing on the way rewrites replies.";
 
 /// Reads the body; `now` is the server's `Date`, or the best guess at it.
 pub(crate) fn parse(body: &[u8], now: Timestamp) -> Result<Identity> {
-    let reply: Reply = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    let reply: Reply = json::parse(body).map_err(bad)?;
     let Some(credentials) = reply.credentials else { return Err(bad("it has no field `credentials`")) };
-    let access_key_id = credentials.access_key_id.text("accessKeyId")?;
-    let secret_access_key = credentials.secret_access_key.text("secretAccessKey")?;
-    let session_token = credentials.session_token.text("sessionToken")?;
-    let expiration = credentials.expiration.text("expiration")?;
+    let access_key_id = credentials.access_key_id.text("accessKeyId").map_err(bad)?;
+    let secret_access_key = credentials.secret_access_key.text("secretAccessKey").map_err(bad)?;
+    let session_token = credentials.session_token.text("sessionToken").map_err(bad)?;
+    let expiration = credentials.expiration.text("expiration").map_err(bad)?;
 
     let access_key_id = access_key_id
         .expose_str()
@@ -59,103 +57,10 @@ struct Credentials {
     expiration: Field,
 }
 
-/// A field that should be a text, whatever it is, so that the error can name it.
-#[derive(Default)]
-enum Field {
-    #[default]
-    Missing,
-    Text(Secret),
-    Other(&'static str),
-}
-
-impl Field {
-    fn text(self, name: &str) -> Result<Secret> {
-        match self {
-            Self::Text(text) if !text.is_empty() => Ok(text),
-            Self::Text(_) => Err(bad(&format!("its field `{name}` is empty"))),
-            Self::Missing => Err(bad(&format!("its field `{name}` is missing"))),
-            Self::Other(found) => Err(bad(&format!("its field `{name}` is {found}, not a text"))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor)
-    }
-}
-
-struct FieldVisitor;
-
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Field, E> {
-        Ok(Field::Text(Secret::from(text)))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Field, E> {
-        Ok(Field::Text(Secret::from(text)))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other("a boolean"))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Field, E> {
-        Ok(Field::Other("a number"))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Field, E> {
-        Ok(Field::Other("a number"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Field, E> {
-        Ok(Field::Other("a number"))
-    }
-
-    fn visit_unit<E>(self) -> Result<Field, E> {
-        Ok(Field::Other("null"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Field, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("a list"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("an object"))
-    }
-}
-
-/// serde's own text may quote what it found, so only its category and place are used.
-fn not_json(body: &[u8], error: &serde_json::Error) -> Error {
-    use serde_json::error::Category;
-    if body.is_empty() {
-        return bad("it is empty");
-    }
-    if body.trim_ascii_start().starts_with(b"<") {
-        return bad("it is HTML, such as a proxy's or a portal's page");
-    }
-    match error.classify() {
-        Category::Eof => bad("it ends in the middle of the JSON"),
-        Category::Syntax | Category::Io => {
-            bad(&format!("it is not JSON (line {}, column {})", error.line(), error.column()))
-        }
-        Category::Data => bad(&format!(
-            "it is not of the documented shape: a field stands twice or `credentials` is no object (column {})",
-            error.column()
-        )),
-    }
-}
-
-fn bad(what: &str) -> Error {
-    Error::new(Code::BadReply, format!("the endpoint's reply cannot be used: {what}")).with_hint(HINT)
+/// `what`: a phrase such as "it is empty".
+fn bad(what: impl AsRef<str>) -> Error {
+    Error::new(Code::BadReply, format!("the endpoint's reply cannot be used: {}", what.as_ref()))
+        .with_hint(HINT)
 }
 
 #[cfg(test)]

@@ -125,6 +125,8 @@ codes! {
 
     /// The endpoint's name does not resolve.
     Dns = "ERR_DNS", Connection, true;
+    /// The name is at an address that may not be asked for credentials over `http:`.
+    AddressNotAllowed = "ERR_ADDRESS_NOT_ALLOWED", Connection, false;
     /// TCP was refused or unreachable; the message has what each address said.
     Connect = "ERR_CONNECT", Connection, true;
     /// The proxy asks for a user name and password: none were given, or it refused them.

@@ -22,6 +22,7 @@ mod connect;
 mod errors;
 mod exchange;
 pub mod headers;
+pub mod json;
 mod pump;
 mod request;
 mod response;
@@ -96,10 +97,10 @@ impl HttpClient {
         }
     }
 
-    /// The same through a proxy, if one is given. A target whose addresses are fixed is reached directly.
+    /// The same through a proxy, if one is given. A target that admits certain addresses only is reached directly.
     #[must_use]
     pub fn through(self, proxy: Option<Proxy>) -> Self {
-        Self { proxy: proxy.filter(|_| self.target.addresses.is_none()), ..self }
+        Self { proxy: proxy.filter(|_| self.target.admits.is_none()), ..self }
     }
 
     /// Sends `request` and reads the reply. May be dropped at any time; the connection goes with it.

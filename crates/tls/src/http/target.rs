@@ -1,7 +1,6 @@
 //! Whom to connect to.
 
-use std::net::{Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv6Addr};
 
 use refresh_session_core::shown::quoted;
 use refresh_session_core::{Error, Result};
@@ -18,8 +17,8 @@ pub struct Target {
     /// TCP port.
     pub port: u16,
     pub(crate) server_name: ServerName<'static>,
-    /// Where it is, if somebody else has looked that up.
-    pub(crate) addresses: Option<Arc<[SocketAddr]>>,
+    /// Which addresses the name may have.
+    pub(crate) admits: Option<fn(IpAddr) -> bool>,
     default_port: u16,
 }
 
@@ -33,14 +32,14 @@ impl Target {
         let server_name = ServerName::try_from(name.clone()).map_err(|_| {
             Error::invalid_option(param, format!("is {}, which is no DNS name or IP address", quoted(&name)))
         })?;
-        Ok(Self { host, port, server_name, addresses: None, default_port: HTTPS })
+        Ok(Self { host, port, server_name, admits: None, default_port: HTTPS })
     }
 
-    /// Connects to these addresses and no others: the name is not looked up again, and no proxy is asked. Whoever has
-    /// checked an address must not be led to another one.
+    /// Connects only if every address of the name is admitted, and then to what was looked up for that; no proxy is
+    /// asked. For requests that must not leave this machine or its link, whatever a resolver says.
     #[must_use]
-    pub fn only_at(self, addresses: Vec<SocketAddr>) -> Self {
-        Self { addresses: Some(addresses.into()), ..self }
+    pub fn admitting(self, admits: fn(IpAddr) -> bool) -> Self {
+        Self { admits: Some(admits), ..self }
     }
 
     /// The `Host` header: without the port where it is the default.

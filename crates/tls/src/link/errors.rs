@@ -1,6 +1,7 @@
 //! What can go wrong before a byte of TLS is sent. Each error names the phase, and what every address said.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use refresh_session_core::{Code, Error};
@@ -16,6 +17,12 @@ pub(super) fn dns_silent(hop: &Hop<'_>, limit: Duration) -> Error {
     let limit = limit.as_millis();
     Error::new(Code::Dns, format!("the name {} does not resolve: no answer within {limit} ms", named(hop)))
         .with_hint("Check the device's DNS servers and the link to them.")
+}
+
+pub(super) fn not_admitted(hop: &Hop<'_>, stranger: SocketAddr) -> Error {
+    let found = format!("{hop} is at {}, which it must not be", stranger.ip());
+    Error::new(Code::AddressNotAllowed, found)
+        .with_hint("Nothing was sent. Over `http:` only this machine, and the container service's own addresses, are asked.")
 }
 
 /// `said`: by every address that was tried.

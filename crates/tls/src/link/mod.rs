@@ -6,7 +6,7 @@
 //! | TCP | the first address connects ([`race`], RFC 8305) | `ERR_CONNECT`, with what every address said |
 //! | proxy | it answers `CONNECT` with 2xx ([`crate::proxy`]) | `ERR_PROXY_AUTH`, `ERR_PROXY` |
 //!
-//! A target whose addresses are fixed skips the first. With a proxy the first two are about the proxy; the endpoint's name is looked up by it. Limits on the whole are set
+//! With a proxy the first two are about the proxy; the endpoint's name is looked up by it. Limits on the whole are set
 //! from outside, by dropping: then [`HandshakeReport`] tells what was under way.
 
 pub(crate) mod attempts;

@@ -33,15 +33,18 @@ pub(super) async fn connect(hop: &Hop<'_>, report: &HandshakeReport, clock: &dyn
 }
 
 async fn resolve(hop: &Hop<'_>) -> Result<Vec<SocketAddr>> {
-    if let Hop::Endpoint(Target { addresses: Some(addresses), .. }) = hop {
-        return Ok(addresses.to_vec());
-    }
-    match timeout(LOOKUP_LIMIT, lookup_host((hop.host(), hop.port()))).await {
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(error)) => Err(errors::dns(hop, &error)),
+    let addresses = match timeout(LOOKUP_LIMIT, lookup_host((hop.host(), hop.port()))).await {
+        Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
+        Ok(Err(error)) => return Err(errors::dns(hop, &error)),
         // The lookup is a call into the C library: it goes on in its thread, alone.
-        Err(_) => Err(errors::dns_silent(hop, LOOKUP_LIMIT)),
+        Err(_) => return Err(errors::dns_silent(hop, LOOKUP_LIMIT)),
+    };
+    if let Hop::Endpoint(Target { admits: Some(admits), .. }) = hop
+        && let Some(stranger) = addresses.iter().find(|address| !admits(address.ip()))
+    {
+        return Err(errors::not_admitted(hop, *stranger));
     }
+    Ok(addresses)
 }
 
 /// The first connection; dropping this drops every attempt.

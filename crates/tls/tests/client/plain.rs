@@ -31,17 +31,18 @@ async fn a_request_has_its_method_headers_and_body() {
 }
 
 #[tokio::test]
-async fn fixed_addresses_are_connected_to_and_nothing_is_looked_up() {
+async fn only_admitted_addresses_are_connected_to_and_no_proxy_is_asked() {
     let server = Server::start(None, REPLY).await;
-    let target = Target::new("does-not-resolve.invalid".into(), 1, None).unwrap();
-    let elsewhere = target.clone().only_at(vec![server.address]);
-    // Nor is a proxy asked, which would look the name up by itself.
-    let client = client(elsewhere).through(Some(Proxy::parse("http://127.0.0.1:1").unwrap()));
-    assert_eq!(client.send(&HttpRequest::get("/")).await.unwrap().status, 403);
+    let target = || Target::new("localhost".into(), server.address.port(), None).unwrap();
+    let dead_proxy = || Some(Proxy::parse("http://127.0.0.1:1").unwrap());
+    let open = client(target().admitting(|address| address.is_loopback())).through(dead_proxy());
+    assert_eq!(open.send(&HttpRequest::get("/")).await.unwrap().status, 403);
 
-    let nowhere = HttpClient::plain(target.only_at(Vec::new()), None, Arc::<TestClock>::default());
-    let error = nowhere.send(&HttpRequest::get("/")).await.unwrap_err();
-    assert_eq!(error.code(), Code::Connect);
+    let closed = client(target().admitting(|address| address.is_multicast())).through(dead_proxy());
+    let error = closed.send(&HttpRequest::get("/")).await.unwrap_err();
+    assert_eq!((error.code(), error.retryable()), (Code::AddressNotAllowed, false));
+    assert!(error.message().contains("localhost") && error.message().contains("127.0.0.1"), "{error}");
+    assert_eq!(server.asked().len(), 1);
 }
 
 #[tokio::test]
