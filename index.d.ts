@@ -108,6 +108,18 @@ export declare class ValidationError extends RefreshError {
  */
 export declare function client<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>, options?: ClientOptions): InstanceType<C>;
 /**
+ * A credential provider that assumes a role.
+ *
+ * @throws ValidationError or ConfigurationError naming the option at fault.
+ */
+export declare function fromAssumeRole(options: StsOptions): AwsCredentialIdentityProvider;
+/**
+ * A credential provider on the container endpoint of ECS, EKS Pod Identity and the like.
+ *
+ * @throws ValidationError or ConfigurationError naming the option at fault.
+ */
+export declare function fromContainer(options?: ContainerOptions): AwsCredentialIdentityProvider;
+/**
  * A credential provider on a callback of yours: single flight, refreshed before the end, served on while valid.
  *
  * @throws ValidationError or ConfigurationError naming the option at fault.
@@ -122,6 +134,12 @@ export declare function fromCustom<A>(customCredentials: CustomCredentials<A>, o
  * @throws ValidationError or ConfigurationError naming the option at fault.
  */
 export declare function fromIot(options: IotOptions): AwsCredentialIdentityProvider;
+/**
+ * A credential provider that exchanges a web identity token, from a file or a function, for keys of a role.
+ *
+ * @throws ValidationError or ConfigurationError naming the option at fault.
+ */
+export declare function fromWebIdentity(options: WebIdentityOptions): AwsCredentialIdentityProvider;
 /** The session of the last `setDefaultSession`. */
 export declare function getDefaultSession(): ClientSession | undefined;
 /**
@@ -133,6 +151,46 @@ export declare function getDefaultSession(): ClientSession | undefined;
 export declare function refreshable(provider: AwsCredentialIdentityProvider, options?: CommonOptions): AwsCredentialIdentityProvider;
 /** Makes a session the one that `client()` uses, for all of this thread; `undefined` takes it back. */
 export declare function setDefaultSession<S extends ClientSession>(session: S | undefined): void;
+/** Parameters of AssumeRole; see the AWS STS API reference for what each means. */
+export interface AssumeRole {
+	RoleArn: string;
+	/** Default `"refresh-session"`, with a warning: CloudTrail shows it, and devices should be told apart there. */
+	RoleSessionName?: string;
+	PolicyArns?: readonly {
+		arn: string;
+	}[];
+	Policy?: string;
+	/** 900 to 43 200, and no more than the role allows; at most 3600 from keys of another role. */
+	DurationSeconds?: number;
+	ExternalId?: string;
+	/** ARN or serial number of the MFA device; needs `mfaTokenProvider` or `TokenCode`. */
+	SerialNumber?: string;
+	/** One code of the MFA device: good for one set of keys, which cannot be renewed. */
+	TokenCode?: string;
+	Tags?: readonly {
+		Key: string;
+		Value: string;
+	}[];
+	TransitiveTagKeys?: readonly string[];
+	SourceIdentity?: string;
+	ProvidedContexts?: readonly {
+		ProviderArn?: string;
+		ContextAssertion?: string;
+	}[];
+}
+/** Parameters of AssumeRoleWithWebIdentity. */
+export interface AssumeRoleWithWebIdentity {
+	RoleArn: string;
+	/** Default `"refresh-session"`, with a warning. */
+	RoleSessionName?: string;
+	/** For OAuth 2.0 access tokens only; OpenID Connect tokens have none. */
+	ProviderId?: string;
+	PolicyArns?: readonly {
+		arn: string;
+	}[];
+	Policy?: string;
+	DurationSeconds?: number;
+}
 /** AWS credentials as SDK v3 clients take them. */
 export interface AwsCredentialIdentity {
 	readonly accessKeyId: string;
@@ -244,6 +302,17 @@ export interface CommonOptions {
 	/** Gets warnings. Without it and without `logger` they are emitted as process warnings. */
 	onWarning?: (warning: SessionWarning) => void;
 }
+/** Options of `fromContainer`, and with `method: "container"` of a session. */
+export interface ContainerOptions extends CommonOptions {
+	/** Path at the ECS endpoint. Default: `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`, read at every fetch. */
+	relativeUri?: string;
+	/** URL: `https:`, or `http:` to this machine or to ECS's and EKS's addresses. Default: `AWS_CONTAINER_CREDENTIALS_FULL_URI`. */
+	fullUri?: string;
+	/** Sent as `Authorization`. Default: `AWS_CONTAINER_AUTHORIZATION_TOKEN`. */
+	authorizationToken?: string;
+	/** File that holds it; read anew for every fetch. Default: `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`. */
+	authorizationTokenFile?: string;
+}
 /** Credentials as a custom callback may give them: the SDK's shape. Without `expiration` they do not end. */
 export interface CustomIdentity {
 	readonly accessKeyId: string;
@@ -309,6 +378,26 @@ export interface Logger {
 	info: (...content: unknown[]) => void;
 	warn: (...content: unknown[]) => void;
 	error: (...content: unknown[]) => void;
+}
+/** How an MFA command is run. */
+export interface MfaCommandOptions {
+	/** Working directory. Default: that of the process. */
+	cwd?: string;
+	/** The whole environment. Default: `process.env` as it is when the session is made. */
+	env?: Readonly<Record<string, string | undefined>>;
+	/** What the command reads from its standard input. Default: nothing. */
+	input?: string | Uint8Array;
+	/** After so many milliseconds it is killed with all that it has started. Default 30 000. */
+	timeoutMs?: number;
+}
+/** What an MFA provider is told. */
+export interface MfaContext {
+	/** `assumeRole.SerialNumber`. */
+	readonly serialNumber: string;
+	/** `assumeRole.RoleArn`. */
+	readonly roleArn: string;
+	/** Aborted when nobody waits for the code any more. */
+	readonly signal: AbortSignal;
 }
 /** A private key in a PKCS#11 token. Selectors that are given must all match, and exactly one token and key must. */
 export interface Pkcs11Options {
@@ -416,6 +505,37 @@ export interface SessionWarning {
 	readonly code: string;
 	readonly message: string;
 }
+/** How STS is reached. */
+export interface StsClientConfig {
+	/** Default: the session's `region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`. */
+	region?: string;
+	/** URL of another endpoint, such as a VPC's. */
+	endpoint?: string | URL;
+	useFipsEndpoint?: boolean;
+	useDualstackEndpoint?: boolean;
+	/** CA bundle that replaces the system's trust store: path, PEM text, bytes, or `"system"` (default). */
+	ca?: string | Uint8Array;
+	/** HTTP proxy, or `false` for none. Default: the environment's `https_proxy` and `no_proxy`. */
+	proxy?: string | false;
+}
+/** Options of `fromAssumeRole`, and with `method: "sts"` of a session. */
+export interface StsOptions extends CommonOptions {
+	assumeRole: AssumeRole;
+	stsClientConfig?: StsClientConfig;
+	/** The keys that AssumeRole is signed with: a provider, such as another session's `credentials`, or keys. */
+	sourceCredentials?: AwsCredentialIdentityProvider | AwsCredentialIdentity;
+	/**
+	 * Profile of the shared config and credentials files that gives the keys AssumeRole is signed with. Neither this nor
+	 * `sourceCredentials`: the SDK's default chain. Both need `@aws-sdk/credential-providers` to be installed.
+	 */
+	profile?: string;
+	/**
+	 * Where MFA codes come from: a function, a command, or a command as an array of its words. A command is run without
+	 * a shell; the last six digits that stand alone in its output are the code.
+	 */
+	mfaTokenProvider?: MfaTokenProvider | string | readonly string[];
+	mfaCommandOptions?: MfaCommandOptions;
+}
 /** Credentials in the shape of boto3-refresh-session. */
 export interface TemporaryCredentials {
 	readonly accessKey: string;
@@ -424,6 +544,17 @@ export interface TemporaryCredentials {
 	readonly token: string | undefined;
 	/** When they end: RFC 3339, UTC. Long-term keys do not. */
 	readonly expiryTime: string | undefined;
+}
+/** Options of `fromWebIdentity`, and with `method: "webIdentity"` of a session. */
+export interface WebIdentityOptions extends CommonOptions {
+	assumeRole: AssumeRoleWithWebIdentity;
+	stsClientConfig?: StsClientConfig;
+	/** File that holds the token; read anew for every fetch. Exactly one of this and `webIdentityToken`. */
+	webIdentityTokenFile?: string;
+	/** The token, or a function that is asked for one at every fetch. */
+	webIdentityToken?: string | ((context: {
+		readonly signal: AbortSignal;
+	}) => string | Promise<string>);
 }
 /** Which client is forgotten when there are too many: the least recently or the least frequently used one. */
 export type CachePolicy = "lru" | "lfu";
@@ -442,15 +573,23 @@ export type CustomCredentials<A = unknown> = (args: A, context: {
 	readonly signal: AbortSignal;
 }) => SeedCredentials | CustomIdentity | Promise<SeedCredentials | CustomIdentity>;
 /** How a session comes to its credentials. */
-export type Method = "iot" | "custom";
+export type Method = "sts" | "iot" | "container" | "webIdentity" | "custom";
+/** Gives a code of six digits, a new one at every call. */
+export type MfaTokenProvider = (context: MfaContext) => string | Promise<string>;
 /** Who starts refreshes: whoever reads, or a timer too. */
 export type RefreshMode = "deferred" | "eager";
 /** When to refresh and what to do about failures; see docs/refresh.md. */
 export type RefreshPolicy = "gateway" | "aws" | "botocore";
 /** Options of `new RefreshableSession`. */
 export type SessionOptions = (({
+	method?: "sts";
+} & StsOptions) | ({
 	method: "iot";
 } & IotOptions) | ({
+	method: "container";
+} & ContainerOptions) | ({
+	method: "webIdentity";
+} & WebIdentityOptions) | ({
 	method: "custom";
 } & CustomOptions)) & {
 	/** The cache of `session.client()`. `false` keeps no clients. Default: 64, least recently used out first. */

@@ -26,8 +26,8 @@ test("docs/errors.md lists every code with its class and whether it is retryable
     const row = /^\| `(ERR_\w+)` \| (yes|no) \|/.exec(line);
     if (row !== null) listed.push({ code: row[1], name, retryable: row[2] === "yes" });
   }
-  // Those that cannot come from the addon: one says that there is none, the other that there is no session.
-  const ofTypeScript = ["ERR_NATIVE_ADDON", "ERR_NO_DEFAULT_SESSION"];
+  // Those that cannot come from the addon: there is none, no session, or not what the session stands on.
+  const ofTypeScript = ["ERR_MISSING_PEER", "ERR_NATIVE_ADDON", "ERR_NO_DEFAULT_SESSION"];
   const all = native
     .errorCodes()
     .concat(ofTypeScript.map((code) => ({ code, name: "ConfigurationError", retryable: false })));

@@ -37,8 +37,11 @@ test.serial("the package exports these names and no others", (t) => {
     "RequestError",
     "ValidationError",
     "client",
+    "fromAssumeRole",
+    "fromContainer",
     "fromCustom",
     "fromIot",
+    "fromWebIdentity",
     "getDefaultSession",
     "refreshable",
     "setDefaultSession",
@@ -67,10 +70,10 @@ test.serial("every error class is a RefreshError with its own name", (t) => {
 
 test.serial("availableMethods names the methods of this build and cannot be changed", (t) => {
   const methods = RefreshableSession.availableMethods();
-  t.deepEqual(methods, ["iot", "custom"]);
+  t.deepEqual(methods, ["sts", "iot", "container", "webIdentity", "custom"]);
   t.true(Object.isFrozen(methods));
   t.throws(() => methods.push("sts"), { instanceOf: TypeError });
-  t.deepEqual(RefreshableSession.availableMethods(), ["iot", "custom"]);
+  t.deepEqual(RefreshableSession.availableMethods(), ["sts", "iot", "container", "webIdentity", "custom"]);
 });
 
 test.serial("a session tells its method", (t) => {

@@ -59,7 +59,8 @@ impl<R: 'static + FromNapiValue + Send> Calls<R> {
 
     /// Its thread has ended.
     pub(crate) fn uncallable(&self) -> Error {
-        Error::new(Code::CallbackFailed, format!("`{}` could not be called", self.param)).with_param(self.param)
+        Error::new(Code::CallbackFailed, format!("`{}` could not be called", self.param))
+            .with_param(self.param)
     }
 }
 

@@ -24,14 +24,18 @@
 #![allow(missing_docs, reason = "napi-derive generates undocumented items; ours carry their docs")]
 
 mod calls;
+mod container;
 mod custom;
 mod error;
 mod event;
 mod fresh;
 mod guard;
 mod lifecycle;
+mod open;
 mod options;
 mod pin;
 mod runtime;
 mod session;
 mod status;
+mod sts;
+mod text;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use refresh_session_core::Secret;
-use refresh_session_session::iot::{CaOptions, IotOptions, Pkcs11Fields, Pkcs11Options, ProxyOptions};
+use refresh_session_session::ca::CaOptions;
+use refresh_session_session::iot::{IotOptions, Pkcs11Fields, Pkcs11Options};
+use refresh_session_session::proxy::ProxyOptions;
 use refresh_session_session::{CommonOptions, PinProvider, PinSource};
 use refresh_session_tls::Material;
 
@@ -104,12 +106,12 @@ impl NativeIotOptions {
                 Either::A(uri) => Pkcs11Options::Uri(uri),
                 Either::B(fields) => Pkcs11Options::Fields(Box::new(fields.into_fields(pin))),
             }),
-            ca: self.ca.map_or(CaOptions::System, |ca| CaOptions::Bundle(material(ca))),
+            ca: ca(self.ca),
             verify_peer: self.verify_peer,
             server_name: self.server_name,
             timeout,
             certificate_warning_days: self.certificate_warning_days,
-            proxy: self.proxy.map_or(ProxyOptions::Direct, NativeProxyOptions::into_options),
+            proxy: proxy(self.proxy),
             connect_timeout: self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
         }
     }
@@ -151,6 +153,15 @@ impl NativePkcs11Options {
     }
 }
 
+/// Left out: the system's store.
+pub(crate) fn ca(bundle: Option<TextOrBytes>) -> CaOptions {
+    bundle.map_or(CaOptions::System, |ca| CaOptions::Bundle(material(ca)))
+}
+
+pub(crate) fn proxy(option: Option<NativeProxyOptions>) -> ProxyOptions {
+    option.map_or(ProxyOptions::Direct, NativeProxyOptions::into_options)
+}
+
 fn material(content: TextOrBytes) -> Material {
     match content {
         Either::A(text) => Material::from_text(text),
@@ -158,7 +169,7 @@ fn material(content: TextOrBytes) -> Material {
     }
 }
 
-fn secret(content: TextOrBytes) -> Secret {
+pub(crate) fn secret(content: TextOrBytes) -> Secret {
     match content {
         Either::A(text) => Secret::from(text),
         Either::B(bytes) => Secret::new(bytes.to_vec()),

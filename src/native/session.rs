@@ -7,19 +7,11 @@ use napi::bindgen_prelude::{Either, Function, PromiseRaw};
 use napi_derive::napi;
 use refresh_session_core::{Result, Secret, Warning};
 use refresh_session_refresh::Demand;
-use refresh_session_session::{
-    CustomName, CustomSource, IotSource, Listener, PinProvider, Presented, Session, Source,
-};
+use refresh_session_session::{Presented, Session};
 
-use crate::calls::AbortCallback;
-use crate::custom::{AskCredentials, JsCredentials, NativeCustomOptions};
-use crate::error::{NativeError, NativeWarning, internal};
-use crate::event::{EventCallback, listener, unix_millis};
+use crate::error::{NativeError, NativeWarning};
+use crate::event::unix_millis;
 use crate::fresh;
-use crate::guard::guarded;
-use crate::options::{NativeCommonOptions, NativeIotOptions};
-use crate::pin::{JsPin, PinCallback};
-use crate::runtime::surroundings;
 use crate::status::NativeStatus;
 
 /// Keys as JavaScript gets them.
@@ -50,73 +42,10 @@ pub struct NativeSession {
 
 type Outcome = Either<NativeIdentity, NativeError>;
 
-/// Makes a session on the IoT credentials endpoint. Reads certificate, key and CA files; no network, no token.
-#[napi]
-pub fn open_iot(
-    common: NativeCommonOptions,
-    options: NativeIotOptions,
-    #[napi(ts_arg_type = "(event: NativeEvent) => void")] listen: EventCallback<'_>,
-    #[napi(ts_arg_type = "() => Promise<string | Uint8Array | null>")] pin: Option<PinCallback<'_>>,
-) -> Either<NativeSession, NativeError> {
-    guarded(|| {
-        let callbacks = listener(&listen).and_then(|listener| {
-            let pin = pin.as_ref().map(JsPin::new).transpose()?;
-            Ok((listener, pin.map(|pin| Arc::new(pin) as Arc<dyn PinProvider>)))
-        });
-        match callbacks {
-            Ok((listener, pin)) => either(iot(&common, options, listener, pin)),
-            Err(error) => Either::B(internal(&error.reason)),
-        }
-    })
-}
-
-/// Makes a session on a function of the user's. Calls nothing.
-#[napi]
-pub fn open_custom(
-    common: NativeCommonOptions,
-    options: NativeCustomOptions,
-    #[napi(ts_arg_type = "(event: NativeEvent) => void")] listen: EventCallback<'_>,
-    #[napi(ts_arg_type = "(call: number) => Promise<NativeCustomReply>")] ask: AskCredentials<'_>,
-    #[napi(ts_arg_type = "(call: number) => void")] abort: AbortCallback<'_>,
-) -> Either<NativeSession, NativeError> {
-    guarded(|| {
-        let name = if options.provider { CustomName::Provider } else { CustomName::Callback };
-        let callbacks = listener(&listen)
-            .and_then(|listener| Ok((listener, JsCredentials::new(&ask, &abort, name.param())?)));
-        match callbacks {
-            Ok((listener, provider)) => either(custom(&common, &options.same, name, listener, provider)),
-            Err(error) => Either::B(internal(&error.reason)),
-        }
-    })
-}
-
-fn iot(
-    common: &NativeCommonOptions,
-    options: NativeIotOptions,
-    listener: Listener,
-    pin: Option<Arc<dyn PinProvider>>,
-) -> Result<NativeSession> {
-    let common = common.to_options();
-    let around = surroundings();
-    let options = options.into_options(common.timeout, pin);
-    let (source, warnings) = IotSource::new(options, around.clock.clone(), around.calendar.clone())?;
-    let region = source.region().map(Into::into);
-    let session = Session::open(Box::new(source), &common.settings()?, around, listener)?;
-    Ok(NativeSession { session: Arc::new(session), region, warnings: Mutex::new(warnings) })
-}
-
-fn custom(
-    common: &NativeCommonOptions,
-    same: &str,
-    name: CustomName,
-    listener: Listener,
-    provider: JsCredentials,
-) -> Result<NativeSession> {
-    let around = surroundings();
-    let source = CustomSource::new(Arc::new(provider), name, same, around.clock.clone())?;
-    let source: Box<dyn Source> = Box::new(source);
-    let session = Session::open(source, &common.to_options().settings()?, around, listener)?;
-    Ok(NativeSession { session: Arc::new(session), region: None, warnings: Mutex::default() })
+impl NativeSession {
+    pub(crate) fn new(session: Session, region: Option<String>, warnings: Vec<Warning>) -> Self {
+        Self { session: Arc::new(session), region, warnings: Mutex::new(warnings) }
+    }
 }
 
 #[napi]

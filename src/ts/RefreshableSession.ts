@@ -4,9 +4,10 @@ import type { ClientCache } from "./client/ClientCache";
 import { Clients } from "./client/Clients";
 import { clientCacheOption } from "./client/options";
 import type { ClientConfig, ClientConstructor, ClientOptions } from "./client/types";
-import { type Demand, Engine } from "./engine";
+import type { Demand, Engine } from "./engine";
 import { ValidationError } from "./errors";
 import { SessionEvents } from "./events";
+import { type Open, openContainer, openCustom, openIot, openSts, openWebIdentity } from "./open";
 import { boolean, type Checks, checked, invalid, optionsObject, quoted } from "./options/check";
 import { providerOf } from "./provider";
 import type {
@@ -18,7 +19,16 @@ import type {
   TemporaryCredentials,
 } from "./types";
 
-const METHODS: readonly Method[] = Object.freeze(["iot", "custom"] as const);
+/** Every method with its source. */
+const sources: Readonly<Record<Method, Open>> = {
+  sts: openSts,
+  iot: openIot,
+  container: openContainer,
+  webIdentity: openWebIdentity,
+  custom: openCustom,
+};
+
+const METHODS = Object.freeze(Object.keys(sources)) as readonly Method[];
 
 /** What a session takes besides the options of its source. */
 const OWN_OPTIONS = ["method", "clientCache"] as const;
@@ -188,13 +198,25 @@ function own(options: unknown): Record<string, unknown> {
   return Object.assign(Object.create(null), optionsObject(options));
 }
 
-function open(method: unknown, options: object, hear: (event: NativeEvent) => void): Engine {
-  if (method === "iot") return Engine.iot(options, hear, OWN_OPTIONS);
-  if (method === "custom") return Engine.custom(options, hear, OWN_OPTIONS);
-  const found = method === undefined ? "missing" : typeof method === "string" ? quoted(method) : "not a string";
+function open(given: unknown, options: object, hear: (event: NativeEvent) => void): Engine {
+  const method = given === undefined ? byDefault(options) : given;
+  if (typeof method === "string" && Object.hasOwn(sources, method)) {
+    return sources[method as Method](options, hear, OWN_OPTIONS);
+  }
   throw new ValidationError({
-    code: method === undefined ? "ERR_MISSING_OPTION" : "ERR_INVALID_OPTION",
-    message: `option \`method\` is ${found}`,
+    code: "ERR_INVALID_OPTION",
+    message: `option \`method\` is ${typeof method === "string" ? quoted(method) : "not a string"}`,
+    hint: `This build has: ${METHODS.map((name) => `"${name}"`).join(", ")}.`,
+    param: "method",
+  });
+}
+
+/** Without a method it is "sts"; without what that needs, the method was probably forgotten. */
+function byDefault(options: object): Method {
+  if (Object.hasOwn(options, "assumeRole")) return "sts";
+  throw new ValidationError({
+    code: "ERR_MISSING_OPTION",
+    message: 'option `method` is missing; without it, it is "sts", and `assumeRole` is needed',
     hint: `This build has: ${METHODS.map((name) => `"${name}"`).join(", ")}.`,
     param: "method",
   });

@@ -30,6 +30,23 @@ export declare function endProcess(): void
 /** Every error code, in the order of the table. */
 export declare function errorCodes(): Array<NativeErrorCode>
 
+/** Parameters of both actions. */
+export interface NativeAssumeRole {
+  roleArn: string
+  roleSessionName?: string
+  providerId?: string
+  policyArns?: Array<string>
+  policy?: string
+  durationSeconds?: number
+  externalId?: string
+  serialNumber?: string
+  tokenCode?: string
+  tags?: Array<NativeTag>
+  transitiveTagKeys?: Array<string>
+  sourceIdentity?: string
+  providedContexts?: Array<NativeProvidedContext>
+}
+
 /** Options of every method. */
 export interface NativeCommonOptions {
   timeoutMs: number
@@ -38,6 +55,21 @@ export interface NativeCommonOptions {
   advisoryWindowSeconds?: number
   mandatoryWindowSeconds?: number
   startupJitterSeconds?: number
+}
+
+/** Options of `method: "container"`. */
+export interface NativeContainerOptions {
+  /** Equal for the same environment: that of a thread. */
+  same: string
+  given: NativeContainerPlace
+}
+
+/** Where the endpoint is and what it wants to see: of the options, or of the environment. */
+export interface NativeContainerPlace {
+  relativeUri?: string
+  fullUri?: string
+  authorizationToken?: string
+  authorizationTokenFile?: string
 }
 
 /** Why there are none. */
@@ -149,6 +181,16 @@ export interface NativeIotOptions {
   proxy?: NativeProxyOptions
 }
 
+/** A command that prints MFA codes: one line, or words. */
+export interface NativeMfaCommand {
+  line?: string
+  words?: Array<string>
+  cwd?: string
+  env: Array<NativeVariable>
+  input?: string | Uint8Array
+  timeoutMs?: number
+}
+
 /** The `pkcs11` option as an object. */
 export interface NativePkcs11Options {
   uri?: string
@@ -166,6 +208,11 @@ export interface NativePkcs11Options {
   certificateLabel?: string
   certificateId?: Uint8Array
   signTimeoutMs?: number
+}
+
+export interface NativeProvidedContext {
+  providerArn?: string
+  contextAssertion?: string
 }
 
 /** The `proxy` option, or what the environment has in its place. */
@@ -189,6 +236,43 @@ export interface NativeStatus {
   certificateExpiry?: number
 }
 
+/** `stsClientConfig`, with what the common options and the environment say. */
+export interface NativeStsClientOptions {
+  region?: string
+  endpoint?: string
+  useFipsEndpoint: boolean
+  useDualstackEndpoint: boolean
+  ca?: string | Uint8Array
+  proxy?: NativeProxyOptions
+}
+
+/** Options of `method: "sts"`. */
+export interface NativeStsOptions {
+  /** Equal for the same functions in the same thread. */
+  same: string
+  assumeRole: NativeAssumeRole
+  client: NativeStsClientOptions
+  mfaCommand?: NativeMfaCommand
+}
+
+export interface NativeTag {
+  key: string
+  value: string
+}
+
+/** What the function gave: a text, something of another type, or a failure. */
+export interface NativeTextReply {
+  text?: string
+  /** The type of what it gave instead of a text. */
+  kind?: string
+  failure?: NativeCustomFailure
+}
+
+export interface NativeVariable {
+  name: string
+  value: string
+}
+
 /** Something the user should know that is no error. */
 export interface NativeWarning {
   /** `WARN_…`. */
@@ -196,8 +280,25 @@ export interface NativeWarning {
   message: string
 }
 
+/** Options of `method: "webIdentity"`. */
+export interface NativeWebIdentityOptions {
+  assumeRole: NativeAssumeRole
+  client: NativeStsClientOptions
+  token?: string
+  tokenFile?: string
+}
+
+/** Makes a session on the container endpoint. Reads nothing. */
+export declare function openContainer(common: NativeCommonOptions, options: NativeContainerOptions, listen: (event: NativeEvent) => void, ask: (call: number) => Promise<NativeContainerPlace>, abort: (call: number) => void): NativeSession | NativeError
+
 /** Makes a session on a function of the user's. Calls nothing. */
 export declare function openCustom(common: NativeCommonOptions, options: NativeCustomOptions, listen: (event: NativeEvent) => void, ask: (call: number) => Promise<NativeCustomReply>, abort: (call: number) => void): NativeSession | NativeError
 
 /** Makes a session on the IoT credentials endpoint. Reads certificate, key and CA files; no network, no token. */
 export declare function openIot(common: NativeCommonOptions, options: NativeIotOptions, listen: (event: NativeEvent) => void, pin?: () => Promise<string | Uint8Array | null>): NativeSession | NativeError
+
+/** Makes a session on AssumeRole. Calls nothing. */
+export declare function openSts(common: NativeCommonOptions, options: NativeStsOptions, listen: (event: NativeEvent) => void, ask: (call: number) => Promise<NativeCustomReply>, abort: (call: number) => void, askCode?: (call: number) => Promise<NativeTextReply>, abortCode?: (call: number) => void): NativeSession | NativeError
+
+/** Makes a session on AssumeRoleWithWebIdentity. Reads no token. */
+export declare function openWebIdentity(common: NativeCommonOptions, options: NativeWebIdentityOptions, listen: (event: NativeEvent) => void, ask?: (call: number) => Promise<NativeTextReply>, abort?: (call: number) => void): NativeSession | NativeError

@@ -2,12 +2,12 @@
 export class Calls {
   readonly #running = new Map<number, AbortController>();
 
-  /** Runs `work` as call number `call`. */
-  async run<T>(call: number, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+  /** Runs `work` as call number `call`. What it gives is in an object, so that nobody asks it for `then` again. */
+  async run<T>(call: number, work: (signal: AbortSignal) => T | Promise<T>): Promise<{ given: Awaited<T> }> {
     const controller = new AbortController();
     this.#running.set(call, controller);
     try {
-      return await work(controller.signal);
+      return { given: await work(controller.signal) };
     } finally {
       this.#running.delete(call);
     }

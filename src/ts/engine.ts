@@ -6,31 +6,31 @@
  */
 
 import { bare } from "./bare";
-import type { NativeCustomReply, NativeError, NativeEvent, NativeIdentity, NativeSession } from "./binding";
-import { CredentialsCallback } from "./custom/callback";
+import type { NativeError, NativeEvent, NativeIdentity, NativeSession } from "./binding";
 import { toError } from "./errors";
-import { type Hear, hearing } from "./hearing";
-import { native } from "./native";
-import { parseCustomOptions, parseProviderOptions } from "./options/custom";
-import { type PinCallback, parseIotOptions } from "./options/iot";
+import type { Hear } from "./hearing";
 import { presented } from "./presented";
 import { type Reporting, report } from "./reporting";
-import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, Method, SessionStatus } from "./types";
-import { weakly } from "./weakly";
+import type { AwsCredentialIdentity, Method, SessionStatus } from "./types";
 
 /** What a caller asks for: valid keys, keys from the fresh zone, or the outcome of a fetch in any case. */
 export type Demand = "valid" | "fresh" | "forced";
 
 /** What the sources differ in. */
-interface Opened {
+export interface Opened {
   method: Method;
   session: NativeSession | NativeError;
   region: string | undefined;
   reporting: Reporting;
   hear?: Hear | undefined;
-  pin?: PinCallback | undefined;
-  callback?: CredentialsCallback | undefined;
+  causes?: Causes | undefined;
 }
+
+/**
+ * The callbacks of the user's behind a session, by the code or the option of the errors that they cause. Held here, for
+ * as long as the session is: the native side does not.
+ */
+export type Causes = Readonly<Record<string, { readonly cause: unknown } | undefined>>;
 
 export class Engine {
   readonly method: Method;
@@ -39,44 +39,12 @@ export class Engine {
   readonly #native: NativeSession;
   readonly #reporting: Reporting;
   readonly #hear: Hear | undefined;
-  readonly #pin: PinCallback | undefined;
-  readonly #callback: CredentialsCallback | undefined;
+  readonly #causes: Causes;
   readonly #freshSerial: () => number;
   #copy: NativeIdentity | undefined;
   #closing: Promise<undefined> | undefined;
 
-  /** The engine of a session on the IoT credentials endpoint. Throws the typed error of the option at fault. */
-  static iot(options: unknown, hear?: Hear, beside?: readonly string[]): Engine {
-    const { common, iot, pin, reporting, region } = parseIotOptions(options, beside);
-    const { heard, follow } = hearing();
-    const session = native.openIot(common, iot, heard, pin && weakly(pin, (held) => held.ask(), noPin));
-    return followed(new Engine({ method: "iot", session, region, reporting, hear, pin }), follow);
-  }
-
-  /** The engine of a session on a callback. */
-  static custom(options: unknown, hear?: Hear, beside?: readonly string[]): Engine {
-    const { common, call, args, accountId, reporting, region } = parseCustomOptions(options, beside);
-    const owner = { call, argument: args, name: "customCredentials", withAccountId: accountId, settings: common };
-    const callback = CredentialsCallback.of(owner, (signal) => call(args, { signal }));
-    const { heard, follow } = hearing();
-    const custom = bare({ provider: false, same: callback.same });
-    const session = native.openCustom(common, custom, heard, ...callable(callback));
-    return followed(new Engine({ method: "custom", session, region, reporting, hear, callback }), follow);
-  }
-
-  /** The engine of a session on an SDK provider. */
-  static provider(provider: AwsCredentialIdentityProvider, options: unknown): Engine {
-    const { common, accountId, reporting, region } = parseProviderOptions(options);
-    const owner = { call: provider, argument: undefined, name: "provider", withAccountId: accountId, settings: common };
-    // A provider that keeps a copy of its own is asked only when ours is due.
-    const callback = CredentialsCallback.of(owner, () => provider({ forceRefresh: true }));
-    const { heard, follow } = hearing();
-    const custom = bare({ provider: true, same: callback.same });
-    const session = native.openCustom(common, custom, heard, ...callable(callback));
-    return followed(new Engine({ method: "custom", session, region, reporting, callback }), follow);
-  }
-
-  private constructor({ method, session, region, reporting, hear, pin, callback }: Opened) {
+  constructor({ method, session, region, reporting, hear, causes = {} }: Opened) {
     if (isFailure(session)) throw toError(bare(session));
     this.method = method;
     this.region = region ?? session.region() ?? undefined;
@@ -84,8 +52,7 @@ export class Engine {
     this.#freshSerial = session.freshSerial();
     this.#reporting = reporting;
     this.#hear = hear;
-    this.#pin = pin;
-    this.#callback = callback;
+    this.#causes = causes;
     // In a later tick: a callback must not run inside the constructor that it may want to refer to.
     for (const warning of session.takeWarnings()) {
       process.nextTick(() => this.hear(bare({ type: "warning", warning })));
@@ -149,28 +116,11 @@ export class Engine {
   /** The typed error, with what the user's callback threw as its cause. */
   error(failed: NativeError): Error {
     const failure = bare(failed);
-    if (failure.code === "ERR_PKCS11_PIN_CALLBACK") return toError(failure, this.#pin?.failure);
-    if (failure.code === "ERR_CALLBACK_FAILED") return toError(failure, this.#callback?.cause);
-    return toError(failure);
+    const { code, param = "" } = failure;
+    const thrower =
+      code === "ERR_PKCS11_PIN_CALLBACK" || code === "ERR_CALLBACK_FAILED" ? this.#causes[param] : undefined;
+    return toError(failure, thrower?.cause);
   }
-}
-
-/** A callback as the native side takes it. */
-function callable(
-  callback: CredentialsCallback,
-): [(call: number) => Promise<NativeCustomReply>, (call: number) => void] {
-  const ask = (held: CredentialsCallback, call: number) => held.ask(call);
-  const abort = (held: CredentialsCallback, call: number) => held.abort(call);
-  return [weakly(callback, ask, async () => bare({})), weakly(callback, abort, () => {})];
-}
-
-function noPin(): Promise<never> {
-  return Promise.reject(new Error("nobody has this session any more"));
-}
-
-function followed(engine: Engine, follow: (engine: Engine) => void): Engine {
-  follow(engine);
-  return engine;
 }
 
 function asDate(millis: number | undefined): Date | undefined {

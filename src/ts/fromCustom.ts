@@ -1,4 +1,4 @@
-import { Engine } from "./engine";
+import { openCustom } from "./open";
 import { invalid, optionsObject } from "./options/check";
 import { providerOf } from "./provider";
 import type { AwsCredentialIdentityProvider, CustomCredentials, CustomOptions } from "./types";
@@ -13,5 +13,5 @@ export function fromCustom<A>(
   options: Omit<CustomOptions<A>, "customCredentials"> = {},
 ): AwsCredentialIdentityProvider {
   if (typeof customCredentials !== "function") throw invalid("customCredentials", customCredentials, "a function");
-  return providerOf(Engine.custom({ ...optionsObject(options), customCredentials }));
+  return providerOf(openCustom({ ...optionsObject(options), customCredentials }));
 }

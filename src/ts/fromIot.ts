@@ -1,4 +1,4 @@
-import { Engine } from "./engine";
+import { openIot } from "./open";
 import { providerOf } from "./provider";
 import type { AwsCredentialIdentityProvider, IotOptions } from "./types";
 
@@ -11,5 +11,5 @@ import type { AwsCredentialIdentityProvider, IotOptions } from "./types";
  * @throws ValidationError or ConfigurationError naming the option at fault.
  */
 export function fromIot(options: IotOptions): AwsCredentialIdentityProvider {
-  return providerOf(Engine.iot(options));
+  return providerOf(openIot(options));
 }

@@ -20,10 +20,24 @@ export {
   RequestError,
   ValidationError,
 } from "./errors";
+export { fromAssumeRole } from "./fromAssumeRole";
+export { fromContainer } from "./fromContainer";
 export { fromCustom } from "./fromCustom";
 export { fromIot } from "./fromIot";
+export { fromWebIdentity } from "./fromWebIdentity";
 export { RefreshableSession } from "./RefreshableSession";
 export { refreshable } from "./refreshable";
+export type {
+  AssumeRole,
+  AssumeRoleWithWebIdentity,
+  ContainerOptions,
+  MfaCommandOptions,
+  MfaContext,
+  MfaTokenProvider,
+  StsClientConfig,
+  StsOptions,
+  WebIdentityOptions,
+} from "./sts/types";
 export type {
   AwsCredentialIdentity,
   AwsCredentialIdentityProvider,

@@ -1,4 +1,4 @@
-import { Engine } from "./engine";
+import { openProvider } from "./open";
 import { invalid } from "./options/check";
 import { providerOf } from "./provider";
 import type { AwsCredentialIdentityProvider, CommonOptions } from "./types";
@@ -14,5 +14,5 @@ export function refreshable(
   options: CommonOptions = {},
 ): AwsCredentialIdentityProvider {
   if (typeof provider !== "function") throw invalid("provider", provider, "a credential provider function");
-  return providerOf(Engine.provider(provider, options));
+  return providerOf(openProvider(provider, options));
 }

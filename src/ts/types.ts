@@ -4,6 +4,7 @@
  */
 
 import type { ClientCacheOptions } from "./client/types";
+import type { ContainerOptions, StsOptions, WebIdentityOptions } from "./sts/types";
 
 /** AWS credentials as SDK v3 clients take them. */
 export interface AwsCredentialIdentity {
@@ -50,7 +51,7 @@ export interface Logger {
 }
 
 /** How a session comes to its credentials. */
-export type Method = "iot" | "custom";
+export type Method = "sts" | "iot" | "container" | "webIdentity" | "custom";
 
 /** Who starts refreshes: whoever reads, or a timer too. */
 export type RefreshMode = "deferred" | "eager";
@@ -209,7 +210,13 @@ export interface Pkcs11UriOptions
 }
 
 /** Options of `new RefreshableSession`. */
-export type SessionOptions = (({ method: "iot" } & IotOptions) | ({ method: "custom" } & CustomOptions)) & {
+export type SessionOptions = (
+  | ({ method?: "sts" } & StsOptions)
+  | ({ method: "iot" } & IotOptions)
+  | ({ method: "container" } & ContainerOptions)
+  | ({ method: "webIdentity" } & WebIdentityOptions)
+  | ({ method: "custom" } & CustomOptions)
+) & {
   /** The cache of `session.client()`. `false` keeps no clients. Default: 64, least recently used out first. */
   clientCache?: false | ClientCacheOptions;
 };

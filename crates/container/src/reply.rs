@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// Reads the body; `now` is the endpoint's `Date`, or the best guess at it.
 pub(crate) fn parse(body: &[u8], now: Timestamp) -> Result<Identity> {
-    let reply: Reply = json::parse(body).map_err(bad)?;
+    let reply: Reply = json::parse(body, "it").map_err(bad)?;
     let access_key_id = reply.access_key_id.text("AccessKeyId").map_err(bad)?;
     let secret_access_key = reply.secret_access_key.text("SecretAccessKey").map_err(bad)?;
     let token = reply.token.text("Token").map_err(bad)?;

@@ -13,7 +13,7 @@ const HINT: &str =
 
 /// Reads the body; `now` is the server's `Date`, or the best guess at it.
 pub(crate) fn parse(body: &[u8], now: Timestamp) -> Result<Identity> {
-    let reply: Reply = json::parse(body).map_err(bad)?;
+    let reply: Reply = json::parse(body, "`credentials`").map_err(bad)?;
     let Some(credentials) = reply.credentials else { return Err(bad("it has no field `credentials`")) };
     let access_key_id = credentials.access_key_id.text("accessKeyId").map_err(bad)?;
     let secret_access_key = credentials.secret_access_key.text("secretAccessKey").map_err(bad)?;

@@ -11,7 +11,9 @@
 //! | [`iot`] | the AWS IoT source: options parsed and matched, token opened at first use |
 //! | [`sts`] | roles by STS: base credentials and an MFA code in, keys of a role out; who a session is |
 //! | [`web_identity`] | roles by an OpenID Connect token, read anew for every fetch |
+//! | [`container`] | the container endpoint: by options or environment, tried three times |
 //! | [`custom`] | a callback or SDK provider as a source: what it gives is checked strictly |
+//! | [`mfa`] | MFA codes: asked for when they are needed, and none sent twice |
 //! | [`options`] | the options of every method, and the machine's settings of them |
 //! | [`listener`] | what a session tells whoever listens |
 //! | [`ca`], [`proxy`] | options of every source that goes over the network |
@@ -23,11 +25,13 @@
 pub mod alarm;
 pub mod ca;
 pub mod clock;
+pub mod container;
 pub mod custom;
 pub mod description;
 pub mod engine;
 pub mod iot;
 pub mod listener;
+pub mod mfa;
 pub mod options;
 pub mod pin;
 pub mod proxy;
@@ -41,15 +45,17 @@ pub mod web_identity;
 
 pub use alarm::{Alarm, SystemAlarm};
 pub use clock::SystemClock;
+pub use container::{ContainerEnvironment, ContainerOptions, ContainerSource, Environment};
 pub use custom::{CustomExpiration, CustomKeys, CustomName, CustomProvider, CustomSource};
 pub use engine::{Presented, SessionStatus, Surroundings};
 pub use iot::{IotOptions, IotSource};
 pub use listener::{Listener, SessionEvent};
+pub use mfa::{MfaCallback, MfaProvider};
 pub use options::CommonOptions;
 pub use pin::{PinProvider, PinSource};
 pub use session::Session;
 pub use source::{Fetching, Source};
 pub use sts::{
-    BaseCredentials, MfaCode, ProvidedBase, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity,
+    BaseCredentials, ProvidedBase, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity,
 };
 pub use web_identity::{TokenProvider, TokenSource, WebIdentityOptions, WebIdentitySource};

@@ -53,7 +53,7 @@ export class CredentialsCallback {
 
   async ask(call: number): Promise<NativeCustomReply> {
     try {
-      const given = await this.#calls.run(call, this.#ask);
+      const { given } = await this.#calls.run(call, this.#ask);
       const keys = keysOf(given, this.#withAccountId);
       this.#failure = undefined;
       return bare({ keys });

@@ -133,7 +133,7 @@ export class PinCallback {
   }
 
   /** What it threw the last time it was asked. */
-  get failure(): unknown {
+  get cause(): unknown {
     return this.#failure?.cause;
   }
 }

@@ -176,6 +176,11 @@ type WebIdentityToken = Exclude<NonNullable<WebIdentityOptions["webIdentityToken
 export function parseWebIdentityOptions(options: unknown, beside?: readonly string[]): ParsedWebIdentityOptions {
   const given = checked<WebIdentityOptions>(options, webIdentityChecks, "", beside);
   const { webIdentityToken: token, webIdentityTokenFile: tokenFile } = given;
+  if (token !== undefined && tokenFile !== undefined) {
+    const both = "options `webIdentityTokenFile` and `webIdentityToken` exclude each other";
+    throw conflicting("webIdentityToken", both, "Give one of them.");
+  }
+  if (token === undefined) required(tokenFile, "webIdentityTokenFile");
   const parsed = parseCommonOptions(given);
   return {
     ...parsed,

@@ -84,6 +84,19 @@ impl Command {
         self.options.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }
 
+    /// Everything that decides what it prints, part by part. Parts may be secrets.
+    pub fn describe(&self, mut part: impl FnMut(&[u8])) {
+        part(self.program.as_bytes());
+        self.arguments.iter().for_each(|argument| part(argument.as_bytes()));
+        part(self.options.cwd.as_deref().unwrap_or("".as_ref()).as_os_str().as_encoded_bytes());
+        for (name, value) in self.options.env.iter().flatten() {
+            part(name.as_bytes());
+            part(value.as_bytes());
+        }
+        part(self.options.input.as_ref().map_or(b"", Secret::expose));
+        part(&self.timeout().as_millis().to_le_bytes());
+    }
+
     /// Runs it, and gives the last code it wrote. If dropped, the program is killed. Needs no runtime.
     ///
     /// # Errors

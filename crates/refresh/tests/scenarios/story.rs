@@ -35,6 +35,7 @@ pub(crate) struct Story {
 /// Settings other than the policy's.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent settings, not a state")]
 pub(crate) struct Changes {
     pub(crate) eager: bool,
     pub(crate) at_start: bool,

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use refresh_session_core::Secret;
 use refresh_session_sts::AssumeRoleFields;
 
-use super::{BaseCredentials, MfaCode};
+use super::BaseCredentials;
 use crate::ca::CaOptions;
+use crate::mfa::MfaProvider;
 use crate::proxy::ProxyOptions;
 
 /// Options of `method: "sts"`.
@@ -18,8 +20,12 @@ pub struct StsOptions {
     pub client: StsClientOptions,
     /// Signs the requests.
     pub base: Arc<dyn BaseCredentials>,
-    /// `mfaTokenProvider`; exactly if there is a `SerialNumber`.
-    pub mfa: Option<Arc<dyn MfaCode>>,
+    /// `assumeRole.TokenCode`.
+    pub token_code: Option<Secret>,
+    /// `mfaTokenProvider`.
+    pub mfa: Option<MfaProvider>,
+    /// `timeoutMs`: everything but the wait for a code.
+    pub limit: Duration,
 }
 
 /// Which STS, and the way to it.

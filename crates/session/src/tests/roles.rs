@@ -1,10 +1,12 @@
 //! Roles by STS and by web identity: what is asked of whom, in which order, and what two sources may share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use refresh_session_core::{Calendar, Class, Clock, Code, Identity, Result, Secret};
-use refresh_session_refresh::{Policy, Settings};
+use refresh_session_mfa::{Command, CommandOptions};
+use refresh_session_refresh::{Mode, Policy, Settings};
 use refresh_session_sts::{AssumeRoleFields, WebIdentityFields};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -16,12 +18,12 @@ use crate::ca::CaOptions;
 use crate::clock::SystemClock;
 use crate::description::Description;
 use crate::engine::Surroundings;
+use crate::mfa::{MfaCallback, MfaProvider};
+use crate::options::CommonOptions;
 use crate::proxy::ProxyOptions;
 use crate::session::Session;
 use crate::source::{Fetching, Source};
-use crate::sts::{
-    BaseCredentials, MfaCode, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity,
-};
+use crate::sts::{BaseCredentials, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity};
 use crate::web_identity::{TokenSource, WebIdentityOptions, WebIdentitySource};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/Gateway";
@@ -30,6 +32,9 @@ const CALLER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 268\r\n\r\n\
     <GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
     <Arn>arn:aws:sts::123456789012:assumed-role/Gateway/gw</Arn><UserId>A:gw</UserId>\
     <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+
+/// Of the whole process, as no code is sent twice.
+static CODES: AtomicUsize = AtomicUsize::new(100_000);
 
 /// What was asked of whom.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -44,7 +49,7 @@ struct World {
 impl World {
     async fn asked(&self, what: &str) {
         self.log.lock().unwrap().push(what.to_owned());
-        if self.silent == Some(what) {
+        if self.silent.is_some_and(|silent| what.starts_with(silent)) {
             std::future::pending::<()>().await;
         }
     }
@@ -113,16 +118,12 @@ impl BaseCredentials for World {
     }
 }
 
-impl MfaCode for World {
-    fn code<'a>(&'a self, serial: &'a str) -> Fetching<'a, Result<Secret>> {
-        Box::pin(async move {
-            self.asked(serial).await;
-            Ok("123456".into())
+impl MfaCallback for World {
+    fn code(&self) -> Fetching<'_, Result<Secret>> {
+        Box::pin(async {
+            self.asked("code").await;
+            Ok(CODES.fetch_add(1, Ordering::Relaxed).to_string().into())
         })
-    }
-
-    fn describe(&self, _: &mut Description) -> bool {
-        false
     }
 }
 
@@ -146,8 +147,14 @@ fn options(world: &World, url: &str, serial: Option<&str>) -> StsOptions {
         assume_role: AssumeRoleFields { role_arn: ROLE.into(), serial_number, ..Default::default() },
         client: client(url),
         base: Arc::new(world.clone()),
-        mfa: serial.map(|_| Arc::new(world.clone()) as Arc<dyn MfaCode>),
+        token_code: None,
+        mfa: serial.map(|_| of_callback(world, "a function")),
+        limit: Duration::from_secs(10),
     }
+}
+
+fn of_callback(world: &World, same: &str) -> MfaProvider {
+    MfaProvider::Callback { callback: Arc::new(world.clone()), same: same.into() }
 }
 
 fn open(options: StsOptions) -> Result<StsSource> {
@@ -168,18 +175,19 @@ async fn base_then_code_then_sts_and_all_of_them_each_time() {
         let issued = source.fetch().await.unwrap();
         assert_eq!(issued.identity.account_id.as_deref(), Some("123456789012"));
     }
-    let once = ["base", "GAHT12345678", "AssumeRole TokenCode=123456"];
-    assert_eq!(*world.log.lock().unwrap(), [once, once].concat());
+    let log = world.log.lock().unwrap().clone();
+    let (codes, rest): (Vec<_>, Vec<_>) =
+        log.iter().partition(|what| what.starts_with("AssumeRole TokenCode="));
+    assert_eq!(rest, ["base", "code", "base", "code"]);
+    assert!(codes.len() == 2 && codes[0] != codes[1], "{codes:?}");
     source.close().await;
 }
 
 #[tokio::test]
 async fn a_fetch_that_takes_too_long_says_who_was_silent() {
-    for (silent, param) in [
-        ("base", Some("sourceCredentials")),
-        ("GAHT12345678", Some("mfaTokenProvider")),
-        ("AssumeRole TokenCode=123456", None),
-    ] {
+    for (silent, param) in
+        [("base", Some("sourceCredentials")), ("code", Some("mfaTokenProvider")), ("AssumeRole", None)]
+    {
         let world = World { silent: Some(silent), ..World::default() };
         let source = open(options(&world, &world.sts().await, Some("GAHT12345678"))).unwrap();
         let limit = Duration::from_millis(300);
@@ -196,6 +204,14 @@ fn device_and_codes_go_together_and_a_region_is_needed() {
     let mut without = options(&world, "http://localhost", Some("GAHT12345678"));
     without.mfa = None;
     assert_eq!(open(without).unwrap_err().param(), Some("mfaTokenProvider"));
+    let mut alone = options(&world, "http://localhost", None);
+    alone.token_code = Some("123456".into());
+    assert_eq!(open(alone).unwrap_err().param(), Some("assumeRole.SerialNumber"));
+    let mut wrong = options(&world, "http://localhost", Some("GAHT12345678"));
+    (wrong.mfa, wrong.token_code) = (None, Some("canary".into()));
+    let error = open(wrong).unwrap_err();
+    assert_eq!((error.code(), error.param()), (Code::InvalidOption, Some("assumeRole.TokenCode")));
+    assert!(!format!("{error:?}").contains("canary"));
     let mut needless = options(&world, "http://localhost", Some("GAHT12345678"));
     needless.assume_role.serial_number = None;
     assert_eq!(open(needless).unwrap_err().param(), Some("assumeRole.SerialNumber"));
@@ -230,8 +246,43 @@ fn sources_are_shared_if_they_would_get_the_same_keys() {
         sharing(&|it| it.base = Arc::new(Identity::new("AKIA".into(), secret.into(), None, None)))
     };
     assert_ne!(with_secret("s"), with_secret("t"));
-    // Whose codes these are is not known.
-    assert_eq!(open(options(&world, "http://localhost", Some("GAHT12345678"))).unwrap().sharing(), None);
+    let with_codes = |same: &str| {
+        let mut options = options(&world, "http://localhost", Some("GAHT12345678"));
+        options.mfa = Some(of_callback(&world, same));
+        open(options).unwrap().sharing()
+    };
+    assert!(with_codes("a") == with_codes("a") && with_codes("a") != with_codes("b"));
+}
+
+#[tokio::test]
+async fn a_code_that_was_written_down_is_sent_once() {
+    let world = World::default();
+    let mut given = options(&world, &world.sts().await, Some("GAHT-given"));
+    (given.mfa, given.token_code) = (None, Some("314159".into()));
+    let clock = Arc::new(SystemClock);
+    let (source, warnings) = StsSource::new(given, clock, Calendar::new()).unwrap();
+    let told: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!(told, ["WARN_ROLE_SESSION_NAME", "WARN_TOKEN_CODE_ONCE"]);
+    source.fetch().await.unwrap();
+    let error = source.fetch().await.unwrap_err();
+    assert_eq!((error.code(), error.retryable()), (Code::MfaCodeUsed, false));
+    assert_eq!(world.log.lock().unwrap().iter().filter(|what| what.starts_with("AssumeRole")).count(), 1);
+}
+
+#[test]
+fn a_fetch_has_time_for_a_code_and_no_timer_bothers_anybody() {
+    let world = World::default();
+    let common = CommonOptions { eager: true, timeout: Duration::from_secs(10), ..CommonOptions::default() };
+    let settings = |mfa: Option<MfaProvider>| {
+        let mut options = options(&world, "http://localhost", mfa.as_ref().map(|_| "GAHT12345678"));
+        options.mfa = mfa;
+        let settings = open(options).unwrap().settings(&common).unwrap();
+        (settings.fetch_limit.as_secs(), settings.mode)
+    };
+    let command = Command::from_line("oathtool", CommandOptions::default()).unwrap();
+    assert_eq!(settings(None), (10, Mode::Eager));
+    assert_eq!(settings(Some(MfaProvider::Command(command))), (40, Mode::Eager));
+    assert_eq!(settings(Some(of_callback(&world, "a"))), (130, Mode::AtStart));
 }
 
 #[tokio::test]

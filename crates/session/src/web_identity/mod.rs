@@ -15,7 +15,7 @@ pub use token::{TokenProvider, TokenSource};
 
 use crate::description::Description;
 use crate::source::{Fetching, Source};
-use crate::sts::{StsClientOptions, StsLink};
+use crate::sts::{self, StsClientOptions, StsLink};
 
 /// Options of `method: "webIdentity"`: types are right, nothing else is checked.
 #[derive(Debug)]
@@ -49,8 +49,10 @@ impl WebIdentitySource {
         calendar: Calendar,
     ) -> Result<(Self, Vec<Warning>)> {
         let WebIdentityOptions { assume_role, token, client } = options;
+        let unnamed = sts::unnamed(assume_role.role_session_name.as_deref());
         let role = WebIdentityRole::new(assume_role)?;
-        let (link, warnings) = StsLink::new(client, clock, calendar)?;
+        let (link, mut warnings) = StsLink::new(client, clock, calendar)?;
+        warnings.extend(unnamed);
         let mut description = Description::new("web identity");
         description.field("assumeRole", role.described());
         link.describe(&mut description);

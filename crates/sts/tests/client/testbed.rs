@@ -2,6 +2,7 @@
 //! credentials endpoint has issued.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -74,8 +75,9 @@ impl Bed {
     }
 
     async fn control(&self, path: &str, body: &str) {
-        let address = self.text("/control").strip_prefix("http://").unwrap().parse().unwrap();
-        let target = Target::new("testbed".into(), 80, None).unwrap().only_at(vec![address]);
+        let control = self.text("/control");
+        let address: SocketAddr = control.strip_prefix("http://").unwrap().parse().unwrap();
+        let target = Target::new(address.ip().to_string(), address.port(), None).unwrap();
         let http = HttpClient::plain(target, None, Arc::<TestClock>::default());
         let request = HttpRequest::post(path, body.to_owned().into());
         let request = HttpRequest { method: http::Method::PUT, ..request };

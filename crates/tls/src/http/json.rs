@@ -6,12 +6,13 @@ use std::fmt;
 use refresh_session_core::Secret;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Reads `body`, or says what is wrong with it: a phrase that goes on from "the reply cannot be used".
+/// Reads `body`, or says what is wrong with it: a phrase that goes on from "the reply cannot be used". `object`: what should
+/// be one.
 ///
 /// # Errors
 /// The phrase.
-pub fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|error| not_json(body, &error))
+pub fn parse<T: for<'de> Deserialize<'de>>(body: &[u8], object: &str) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| not_json(body, object, &error))
 }
 
 /// A field that should be a text, whatever it is, so that the error can name it.
@@ -96,7 +97,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
 }
 
 /// serde's own text may quote what it found, so only its category and place are used.
-fn not_json(body: &[u8], error: &serde_json::Error) -> String {
+fn not_json(body: &[u8], object: &str, error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     if body.is_empty() {
         return "it is empty".into();
@@ -110,7 +111,7 @@ fn not_json(body: &[u8], error: &serde_json::Error) -> String {
             format!("it is not JSON (line {}, column {})", error.line(), error.column())
         }
         Category::Data => format!(
-            "it is not of the documented shape: a field stands twice or an object is none (column {})",
+            "it is not of the documented shape: a field stands twice or {object} is no object (column {})",
             error.column()
         ),
     }
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn said(body: &str) -> String {
-        match parse::<Reply>(body.as_bytes()).and_then(|reply| reply.a.text("a")) {
+        match parse::<Reply>(body.as_bytes(), "it").and_then(|reply| reply.a.text("a")) {
             Ok(text) => text.expose_str().unwrap_or_default().to_owned(),
             Err(phrase) => phrase,
         }

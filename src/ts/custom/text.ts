@@ -1,7 +1,7 @@
-import { bare } from "./bare";
-import type { NativeTextReply } from "./binding";
-import { Calls } from "./calls";
-import { failed } from "./custom/failure";
+import { bare } from "../bare";
+import type { NativeTextReply } from "../binding";
+import { Calls } from "../calls";
+import { failed } from "./failure";
 
 /** A function of the user's that gives a short-lived secret text, such as an MFA code or a web identity token. */
 export class TextCallback {
@@ -19,7 +19,7 @@ export class TextCallback {
   /** As the native side calls it: never throws. */
   async ask(call: number): Promise<NativeTextReply> {
     try {
-      const text = await this.#calls.run(call, this.#ask);
+      const { given: text } = await this.#calls.run(call, this.#ask);
       this.#failure = undefined;
       // A number has lost the zeros it began with.
       if (typeof text !== "string") return bare({ kind: text === null ? "null" : typeof text });

@@ -1,0 +1,147 @@
+/**
+ * From options to the engine of a session, one function for each kind of source. Each throws the typed error of the
+ * option at fault.
+ */
+
+import { threadId } from "node:worker_threads";
+import { bare } from "./bare";
+import type { NativeAssumeRole, NativeCustomReply, NativeTextReply } from "./binding";
+import { CredentialsCallback } from "./custom/callback";
+import { TextCallback } from "./custom/text";
+import { Engine, type Opened } from "./engine";
+import { type Hear, hearing } from "./hearing";
+import { native } from "./native";
+import { containerEnvironment, parseContainerOptions } from "./options/container";
+import { parseCustomOptions, parseProviderOptions } from "./options/custom";
+import { parseIotOptions } from "./options/iot";
+import { parseStsOptions, parseWebIdentityOptions } from "./options/sts";
+import { baseProvider } from "./sts/base";
+import type { MfaTokenProvider } from "./sts/types";
+import type { AwsCredentialIdentityProvider } from "./types";
+import { weakly } from "./weakly";
+
+/** Makes an engine of options; `hear` is told what happens, and `beside` are options that were read before. */
+export type Open = (options: unknown, hear?: Hear, beside?: readonly string[]) => Engine;
+
+/** On the IoT credentials endpoint. */
+export const openIot: Open = (options, hear, beside) => {
+  const { common, iot, pin, reporting, region } = parseIotOptions(options, beside);
+  return made((heard) => {
+    const session = native.openIot(common, iot, heard, pin && weakly(pin, (held) => held.ask(), noPin));
+    return { method: "iot", session, region, reporting, hear, causes: { "pkcs11.userPin": pin } };
+  });
+};
+
+/** On a callback. */
+export const openCustom: Open = (options, hear, beside) => {
+  const { common, call, args, accountId, reporting, region } = parseCustomOptions(options, beside);
+  const owner = { call, argument: args, name: "customCredentials", withAccountId: accountId, settings: common };
+  const callback = CredentialsCallback.of(owner, (signal) => call(args, { signal }));
+  return made((heard) => {
+    const custom = bare({ provider: false, same: callback.same });
+    const session = native.openCustom(common, custom, heard, ...callable(callback));
+    return { method: "custom", session, region, reporting, hear, causes: { customCredentials: callback } };
+  });
+};
+
+/** On an SDK provider. */
+export function openProvider(provider: AwsCredentialIdentityProvider, options: unknown): Engine {
+  const { common, accountId, reporting, region } = parseProviderOptions(options);
+  const owner = { call: provider, argument: undefined, name: "provider", withAccountId: accountId, settings: common };
+  // A provider that keeps a copy of its own is asked only when ours is due.
+  const callback = CredentialsCallback.of(owner, () => provider({ forceRefresh: true }));
+  return made((heard) => {
+    const custom = bare({ provider: true, same: callback.same });
+    const session = native.openCustom(common, custom, heard, ...callable(callback));
+    return { method: "custom", session, region, reporting, causes: { provider: callback } };
+  });
+}
+
+/** On the container endpoint. */
+export const openContainer: Open = (options, hear, beside) => {
+  const { common, container: given, reporting, region } = parseContainerOptions(options, beside);
+  return made((heard) => {
+    // Every thread of Node.js has an environment of its own.
+    const container = bare({ same: String(threadId), given });
+    const session = native.openContainer(
+      common,
+      container,
+      heard,
+      async () => containerEnvironment(),
+      () => {},
+    );
+    return { method: "container", session, region, reporting, hear };
+  });
+};
+
+/** On AssumeRole. */
+export const openSts: Open = (options, hear, beside) => {
+  const { common, sts, sourceCredentials, profile, mfa, reporting, region } = parseStsOptions(options, beside);
+  const call = baseProvider({ sourceCredentials, profile });
+  const owner = { call, argument: mfa, name: "sourceCredentials", withAccountId: false, settings: common };
+  const base = CredentialsCallback.of(owner, () => call());
+  const code = mfa && mfaCallback(mfa, sts.assumeRole);
+  return made((heard) => {
+    const given = bare({ ...sts, same: base.same });
+    const session = native.openSts(common, given, heard, ...callable(base), ...callableText(code));
+    return {
+      method: "sts",
+      session,
+      region: region ?? sts.client.region,
+      reporting,
+      hear,
+      causes: { sourceCredentials: base, mfaTokenProvider: code },
+    };
+  });
+};
+
+/** On AssumeRoleWithWebIdentity. */
+export const openWebIdentity: Open = (options, hear, beside) => {
+  const { common, webIdentity, token, reporting, region } = parseWebIdentityOptions(options, beside);
+  const asked = token && new TextCallback("webIdentityToken", (signal) => token({ signal }));
+  return made((heard) => {
+    const session = native.openWebIdentity(common, webIdentity, heard, ...callableText(asked));
+    return {
+      method: "webIdentity",
+      session,
+      region: region ?? webIdentity.client.region,
+      reporting,
+      hear,
+      causes: { webIdentityToken: asked },
+    };
+  });
+};
+
+function mfaCallback(mfa: MfaTokenProvider, { serialNumber = "", roleArn }: NativeAssumeRole): TextCallback {
+  return new TextCallback("mfaTokenProvider", (signal) => mfa({ serialNumber, roleArn, signal }));
+}
+
+/** An engine that hears what its session says. */
+function made(open: (heard: Hear) => Opened): Engine {
+  const { heard, follow } = hearing();
+  const engine = new Engine(open(heard));
+  follow(engine);
+  return engine;
+}
+
+/** A callback as the native side takes it. */
+function callable(
+  callback: CredentialsCallback,
+): [(call: number) => Promise<NativeCustomReply>, (call: number) => void] {
+  const ask = (held: CredentialsCallback, call: number) => held.ask(call);
+  const abort = (held: CredentialsCallback, call: number) => held.abort(call);
+  return [weakly(callback, ask, async () => bare({})), weakly(callback, abort, () => {})];
+}
+
+function callableText(
+  callback: TextCallback | undefined,
+): [ask?: (call: number) => Promise<NativeTextReply>, abort?: (call: number) => void] {
+  if (callback === undefined) return [];
+  const ask = (held: TextCallback, call: number) => held.ask(call);
+  const abort = (held: TextCallback, call: number) => held.abort(call);
+  return [weakly(callback, ask, async () => bare({})), weakly(callback, abort, () => {})];
+}
+
+function noPin(): Promise<never> {
+  return Promise.reject(new Error("nobody has this session any more"));
+}
