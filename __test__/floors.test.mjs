@@ -313,6 +313,29 @@ test("options, clients, callbacks, errors and types import neither the engine no
   }
 });
 
+const commandLine = filesIn("src/cli", /\.ts$/);
+
+test("the command line stands on src/ts, and src/ts knows nothing of it", (t) => {
+  t.true(commandLine.length >= 10);
+  for (const path of typescript) {
+    const upwards = imports(path).filter((specifier) => /\/cli\b/.test(specifier));
+    t.deepEqual(upwards, [], path);
+  }
+  const forbidden = /^(node:)?(net|tls|http|https|http2|dgram|dns|child_process|cluster|vm)$/;
+  for (const path of commandLine) {
+    for (const specifier of imports(path)) {
+      t.notRegex(specifier, forbidden, path);
+      t.regex(specifier, /^(node:|\.|commander$)/, path);
+    }
+  }
+});
+
+test("the command line names no method", (t) => {
+  for (const path of commandLine.filter((path) => !path.endsWith(".generated.ts"))) {
+    t.notRegex(read(path), /["'](iot|custom|sts|container|webIdentity)["']/, path);
+  }
+});
+
 test("only what opens sessions imports the addon", (t) => {
   const users = typescript.filter((path) => imports(path).some((specifier) => /\/native$/.test(specifier)));
   t.deepEqual(users, ["src/ts/open.ts"]);

@@ -136,11 +136,11 @@ test("what npm would publish is what runs, and no source, test or key", async (t
   const args = ["pack", "--dry-run", "--json", "--ignore-scripts"];
   const { stdout } = await run("npm", args, { cwd: root, maxBuffer: 1 << 26 });
   const files = JSON.parse(stdout)[0].files.map(({ path }) => path);
-  for (const needed of ["package.json", "LICENSE", "index.d.ts", "dist/index.js", "dist/index.mjs"]) {
+  for (const needed of ["package.json", "LICENSE", "index.d.ts", "dist/cli.js", "dist/index.js", "dist/index.mjs"]) {
     t.true(files.includes(needed), needed);
   }
   const expected =
-    /^(package\.json|LICENSE|README\.md|index\.d\.m?ts|dist\/index\.m?js|refresh-session\.[a-z0-9-]+\.node)$/;
+    /^(package\.json|LICENSE|README\.md|index\.d\.m?ts|dist\/(cli\.js|index\.m?js)|refresh-session\.[a-z0-9-]+\.node)$/;
   t.deepEqual(
     files.filter((path) => !expected.test(path)),
     [],

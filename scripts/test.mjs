@@ -10,6 +10,7 @@ const steps = [
   { name: "build: addon", command: "npm run --silent build:native -- --release", needed: true },
   { name: "build: TypeScript", command: "npm run --silent build:js", needed: true },
   { name: "public types: snapshot", command: "node scripts/rollup-types.mjs --check" },
+  { name: "flags of the command line: snapshot", command: "node scripts/cli-flags.mjs --check" },
   { name: "public types: what compiles and what must not", command: "npx tsc -p __test__/types/tsconfig.json" },
   { name: "public types: without those of Node", command: "npx tsc -p __test__/types-bare/tsconfig.json" },
   { name: "generated declarations: snapshot", command: "git diff --exit-code --stat -- src/ts/binding.d.ts" },

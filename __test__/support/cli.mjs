@@ -1,0 +1,53 @@
+// The command line as a child process, and what it must never print.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+
+/** Nothing here takes longer; what does hangs, and is killed so that the test can say so. */
+const LIMIT_MS = 30_000;
+
+/** The secrets of the testbed all begin like this. */
+const CANARY = /canary(SECRET|TOKEN)|canary-(pin|passphrase|proxy)-/i;
+
+/** Runs it; how it ended and what it said. `secret`: what it prints is meant to be one. */
+export async function run(args, { env = {}, cwd, node = [], secret = false } = {}) {
+  const started = performance.now();
+  const child = spawn(process.execPath, [...node, CLI, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"]) {
+    child[name].setEncoding("utf8").on("data", (text) => {
+      output[name] += text;
+    });
+  }
+  const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+  const [code, signal] = await once(child, "close");
+  clearTimeout(timer);
+  if (CANARY.test(output.stderr) || (!secret && CANARY.test(output.stdout))) {
+    throw new Error(`${args[0]} printed a secret`);
+  }
+  return { code, signal, ms: performance.now() - started, ...output };
+}
+
+/** A folder that is gone when the test is over. */
+export async function folderFor(t) {
+  const folder = await mkdtemp(join(tmpdir(), "refresh-session-cli-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A configuration file with these options, or this text; its path. */
+export async function configFor(t, options, { mode = 0o600, name = "refresh-session.json", folder } = {}) {
+  const path = join(folder ?? (await folderFor(t)), name);
+  await writeFile(path, typeof options === "string" ? options : JSON.stringify(options, null, 2), { mode });
+  return path;
+}

@@ -1,0 +1,44 @@
+/** The commands and their flags. */
+
+import { Command } from "commander";
+import { credentialProcess } from "./commands/credentialProcess";
+import { withSessionFlags } from "./options";
+
+/** Of package.json; put in when the file is bundled. */
+declare const VERSION: string;
+
+const EXIT_CODES = `
+Exit codes:
+  0   done
+  64  the command line is wrong
+  70  a defect of this package
+  75  the network, a service or a token: try again later
+  77  AWS refuses the certificate, the policy, the role alias or the role
+  78  options, files, certificate, module or key are wrong
+  79  the PIN: every start may spend a try, so do not restart
+`;
+
+export function program(): Command {
+  const refreshSession = new Command("refresh-session")
+    .description("AWS credentials from a device certificate, with the private key in a file or in an HSM.")
+    .version(VERSION, "--version", "print the version")
+    .helpOption("--help", "print this")
+    .addHelpText("after", EXIT_CODES)
+    .configureOutput({ outputError: (text, write) => write(`refresh-session: ${withoutValues(text)}`) });
+
+  withSessionFlags(added(refreshSession, "credential-process"))
+    .description("Print one set of credentials as JSON, for `credential_process` of an AWS profile.")
+    .addHelpText("after", EXIT_CODES)
+    .action(credentialProcess);
+
+  return refreshSession;
+}
+
+function added(parent: Command, name: string): Command {
+  return parent.command(name).allowExcessArguments(false);
+}
+
+/** Somebody who types `--pin=1234` has shown it enough. */
+function withoutValues(text: string): string {
+  return text.replace(/^error: /, "").replaceAll(/'(-[^'=]*)=[^']*'/g, "'$1'");
+}
