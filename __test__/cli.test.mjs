@@ -76,6 +76,31 @@ test.serial("a reader that has left is no failure", async (t) => {
   t.is(code, 0);
 });
 
+// ------------------------------------------------------------------------------------------------------- whoami
+
+test.serial("whoami says whose credentials they are, without a secret", async (t) => {
+  const config = await configFor(t, bed.pem());
+  const { code, stdout, stderr } = await run(["whoami", "--json", "--config", config]);
+  t.is(code, 0, stderr);
+  const { accessKeyId, expiration, ...rest } = JSON.parse(stdout);
+  t.deepEqual(rest, { method: "iot", source: { endpoint: bed.iot.endpoint, roleAlias: "gateway-role" } });
+  t.regex(accessKeyId, /^ASIA/);
+  t.true(Date.parse(expiration) > Date.now());
+  const plain = await run(["whoami", "--config", config]);
+  t.regex(
+    plain.stdout,
+    /^method {6}iot\nsource {6}localhost:\d+ gateway-role\naccess key {2}ASIA\w+\nexpires {5}\d{4}-[^\n]+Z\n$/,
+  );
+});
+
+test.serial("whoami fails as the others do", async (t) => {
+  await bed.control("DELETE", "/aliases/gateway-role");
+  const { code, stdout, stderr } = await run(["whoami", "--json", "--config", await configFor(t, bed.pem())]);
+  t.is(code, 77);
+  t.is(stdout, "");
+  t.regex(stderr, /ERR_ROLE_ALIAS_NOT_FOUND/);
+});
+
 // -------------------------------------------------------------------------------------------------------- flags
 
 test.serial("everything can be given as flags", async (t) => {

@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { credentialProcess } from "./commands/credentialProcess";
+import { whoami } from "./commands/whoami";
 import { withSessionFlags } from "./options";
 
 /** Of package.json; put in when the file is bundled. */
@@ -30,6 +31,11 @@ export function program(): Command {
     .description("Print one set of credentials as JSON, for `credential_process` of an AWS profile.")
     .addHelpText("after", EXIT_CODES)
     .action(credentialProcess);
+
+  withSessionFlags(added(refreshSession, "whoami").option("--json", "print JSON"))
+    .description("Fetch credentials and print whose they are, without the secrets.")
+    .addHelpText("after", EXIT_CODES)
+    .action(whoami);
 
   return refreshSession;
 }
