@@ -9,6 +9,7 @@
 //! | `fresh` | whether a copy of the keys may be used: the call that is made for every signature |
 //! | `status` | how a session stands |
 //! | `custom` | a JavaScript function as a provider of credentials |
+//! | `inventory` | what a PKCS#11 module has; for the command line |
 //! | `pin` | a JavaScript callback as a PIN provider |
 //! | `runtime` | the tokio runtime of the process |
 //! | `lifecycle` | counts Node environments; the last one to go closes the tokens |
@@ -30,6 +31,7 @@ mod error;
 mod event;
 mod fresh;
 mod guard;
+mod inventory;
 mod lifecycle;
 mod open;
 mod options;

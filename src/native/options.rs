@@ -102,10 +102,7 @@ impl NativeIotOptions {
             certificate: self.certificate.map(material),
             private_key: self.private_key.map(material),
             private_key_passphrase: self.private_key_passphrase.map(secret),
-            pkcs11: self.pkcs11.map(|pkcs11| match pkcs11 {
-                Either::A(uri) => Pkcs11Options::Uri(uri),
-                Either::B(fields) => Pkcs11Options::Fields(Box::new(fields.into_fields(pin))),
-            }),
+            pkcs11: self.pkcs11.map(|pkcs11| NativePkcs11Options::into_options(pkcs11, pin)),
             ca: ca(self.ca),
             verify_peer: self.verify_peer,
             server_name: self.server_name,
@@ -128,6 +125,17 @@ impl NativeProxyOptions {
 }
 
 impl NativePkcs11Options {
+    /// The `pkcs11` option in either form.
+    pub(crate) fn into_options(
+        given: Either<String, Self>,
+        callback: Option<Arc<dyn PinProvider>>,
+    ) -> Pkcs11Options {
+        match given {
+            Either::A(uri) => Pkcs11Options::Uri(uri),
+            Either::B(fields) => Pkcs11Options::Fields(Box::new(fields.into_fields(callback))),
+        }
+    }
+
     fn into_fields(self, callback: Option<Arc<dyn PinProvider>>) -> Pkcs11Fields {
         let user_pin = match (self.user_pin, callback, self.user_pin_env) {
             (Some(pin), _, _) => PinSource::Value(secret(pin)),

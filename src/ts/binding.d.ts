@@ -45,6 +45,24 @@ export interface NativeAssumeRole {
   transitiveTagKeys?: Array<string>
   sourceIdentity?: string
   providedContexts?: Array<NativeProvidedContext>
+/**
+ * Lists the tokens of the `pkcs11` option's module (`tokens`), what shows in them without a login (`objects`), or
+ * what the selected one shows after a login with the option's PIN (`login`).
+ */
+export declare function listPkcs11(pkcs11: string | NativePkcs11Options, look: 'tokens' | 'objects' | 'login'): Promise<NativeInventory | NativeError>
+
+/** A certificate. */
+export interface NativeCertificate {
+  label?: string
+  id?: Buffer
+  subject?: string
+  issuer?: string
+  /** Milliseconds since 1970, as the next. */
+  notBefore?: number
+  notAfter?: number
+  /** What is wrong with it; then the four above are missing. */
+  problem?: string
+  uri: string
 }
 
 /** Options of every method. */
@@ -163,6 +181,14 @@ export interface NativeIdentity {
   serial: number
 }
 
+/** A module and what it leads to. */
+export interface NativeInventory {
+  description: string
+  manufacturer: string
+  version: string
+  slots: Array<NativeSlot>
+}
+
 /** Options of `method: "iot"`. */
 export interface NativeIotOptions {
   endpoint: string
@@ -189,6 +215,21 @@ export interface NativeMfaCommand {
   env: Array<NativeVariable>
   input?: string | Uint8Array
   timeoutMs?: number
+/** A private key. */
+export interface NativeKey {
+  label?: string
+  id?: Buffer
+  kind?: string
+  alwaysAuthenticates: boolean
+  uri: string
+}
+
+/** What can be seen in a token. */
+export interface NativeObjects {
+  /** A login would show no more. */
+  complete: boolean
+  keys: Array<NativeKey>
+  certificates: Array<NativeCertificate>
 }
 
 /** The `pkcs11` option as an object. */
@@ -222,6 +263,13 @@ export interface NativeProxyOptions {
   variable?: string
   /** The environment's `no_proxy`. */
   noProxy?: string
+}
+
+/** A slot: its token, or why that cannot be read. */
+export interface NativeSlot {
+  slotId: number
+  problem?: string
+  token?: NativeToken
 }
 
 /** `status()`, times in milliseconds since 1970. */
@@ -271,6 +319,26 @@ export interface NativeTextReply {
 export interface NativeVariable {
   name: string
   value: string
+/** A token. */
+export interface NativeToken {
+  label: string
+  serial: string
+  model: string
+  manufacturer: string
+  flags: Array<NativeTokenFlag>
+  /** It is the one that the options mean. */
+  selected: boolean
+  uri: string
+  /** What is in it; missing if that was not looked at. */
+  objects?: NativeObjects
+  /** Why that could not be seen. */
+  error?: NativeError
+}
+
+/** What a token says of itself. */
+export interface NativeTokenFlag {
+  name: string
+  words: string
 }
 
 /** Something the user should know that is no error. */

@@ -52,6 +52,7 @@
 //! | File | Holds |
 //! |---|---|
 //! | `config`, `uri` | what the caller fixes; RFC 7512 |
+//! | `inventory`, `token_flags`, `written_uri` | what is there, for whoever sets a device up |
 //! | `trust`, `elf` | whether a module may be loaded: who could have put it there, for what it was built |
 //! | `companions` | what a module is known to load itself |
 //! | `library`, `module`, `registry` | loading; initialisation as a state with generations; one of each per process |
@@ -90,6 +91,7 @@ mod der;
 mod elf;
 mod failure;
 mod gate;
+mod inventory;
 mod library;
 mod mechanism;
 mod module;
@@ -105,6 +107,7 @@ mod session;
 mod signer;
 mod slots;
 mod token;
+mod token_flags;
 mod token_info;
 mod token_state;
 mod token_verify;
@@ -112,9 +115,14 @@ mod trust;
 mod unlock;
 pub mod uri;
 mod worker;
+mod written_uri;
 
 pub use config::{DEFAULT_SIGN_TIMEOUT, ObjectSelector, TokenConfig, TokenSelector};
+pub use inventory::{
+    CertificateEntry, Depth, Inventory, KeyEntry, Objects, SlotEntry, TokenEntry, inventory,
+};
 pub use registry::{close_all, reopen};
 pub use signer::Pkcs11Signer;
 pub use token::Token;
+pub use token_flags::TokenFlag;
 pub use uri::Pkcs11Uri;

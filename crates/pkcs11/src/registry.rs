@@ -179,6 +179,23 @@ impl ModuleEntry {
         Ok((identity, TokenUser::new(entry)))
     }
 
+    /// What `take` makes of the tokens that are there now.
+    pub(crate) fn look<T: Send + 'static>(
+        &'static self,
+        clock: &Arc<dyn Clock>,
+        deadline: Duration,
+        take: impl FnOnce(&'static Module, Seen) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let module = self.module;
+        module.refuse_if_stuck()?;
+        let budget = Budget::new(clock, deadline);
+        let look = move |(): &mut ()| {
+            let (_, seen) = list(module, &budget).map_err(|(_, failure)| module.error(failure))?;
+            take(module, seen)
+        };
+        self.worker.call("listing the tokens", deadline, look)
+    }
+
     /// Loads, initialises, lists, selects; again, if what failed has a remedy.
     fn find(&self, selector: &TokenSelector, budget: &Budget) -> Result<TokenIdentity> {
         let module = self.module;

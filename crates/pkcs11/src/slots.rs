@@ -12,6 +12,7 @@ use refresh_session_core::{Code, Error, Result};
 use crate::config::TokenSelector;
 use crate::failure::Failure;
 use crate::module::{Lease, Module};
+use crate::token_flags::{self, TokenFlag};
 use crate::token_info::TokenInfo;
 
 /// By what a token is known across listings.
@@ -43,15 +44,17 @@ impl fmt::Display for TokenIdentity {
 pub(crate) struct SeenSlot {
     pub(crate) slot: Slot,
     /// `Err` completes "slot 3: …".
-    token: Result<SeenToken, String>,
+    pub(crate) token: Result<SeenToken, String>,
 }
 
+/// A token as a listing shows it.
 #[derive(Clone, Debug)]
-struct SeenToken {
-    identity: TokenIdentity,
-    manufacturer: String,
-    model: String,
-    initialised: bool,
+pub(crate) struct SeenToken {
+    pub(crate) identity: TokenIdentity,
+    pub(crate) manufacturer: String,
+    pub(crate) model: String,
+    pub(crate) initialised: bool,
+    pub(crate) flags: Vec<TokenFlag>,
     slot_description: String,
     slot_manufacturer: String,
 }
@@ -88,6 +91,20 @@ pub(crate) fn list(module: &Module, lease: &Lease<'_>) -> Result<Seen, Failure> 
 }
 
 impl Seen {
+    /// Those with a token in them.
+    pub(crate) fn slots(&self) -> &[SeenSlot] {
+        &self.slots
+    }
+
+    /// What the module calls itself: description, manufacturer, version; empty where it does not say.
+    pub(crate) fn library(&self) -> (String, String, String) {
+        let texts = self.library.as_ref();
+        let text = |part: fn(&LibraryTexts) -> &str| {
+            texts.map(part).map(trimmed).map(Into::into).unwrap_or_default()
+        };
+        (text(|texts| &texts.description), text(|texts| &texts.manufacturer), text(|texts| &texts.version))
+    }
+
     /// The one token that `selector` means.
     pub(crate) fn select(&self, module: &Module, selector: &TokenSelector) -> Result<TokenIdentity> {
         let matching: Vec<_> =
@@ -204,6 +221,7 @@ impl SeenToken {
     fn new(token: TokenInfo, slot: Option<&SlotInfo>) -> Self {
         Self {
             initialised: token.is_initialised(),
+            flags: token_flags::of(&token),
             identity: TokenIdentity { label: token.label, serial: token.serial },
             manufacturer: token.manufacturer,
             model: token.model,

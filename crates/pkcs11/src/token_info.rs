@@ -70,7 +70,7 @@ impl TokenInfo {
         self.has(sys::CKF_USER_PIN_TO_BE_CHANGED)
     }
 
-    fn has(&self, flag: sys::CK_FLAGS) -> bool {
+    pub(crate) fn has(&self, flag: sys::CK_FLAGS) -> bool {
         self.flags & flag != 0
     }
 
@@ -83,6 +83,10 @@ impl TokenInfo {
             (info.user_pin_final_try(), sys::CKF_USER_PIN_FINAL_TRY),
             (info.user_pin_locked(), sys::CKF_USER_PIN_LOCKED),
             (info.user_pin_to_be_changed(), sys::CKF_USER_PIN_TO_BE_CHANGED),
+            (info.user_pin_initialized(), sys::CKF_USER_PIN_INITIALIZED),
+            (info.so_pin_locked(), sys::CKF_SO_PIN_LOCKED),
+            (info.write_protected(), sys::CKF_WRITE_PROTECTED),
+            (info.error_state(), sys::CKF_ERROR_STATE),
         ];
         Self {
             label: text(info.label().as_bytes()),

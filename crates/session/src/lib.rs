@@ -12,6 +12,7 @@
 //! | [`sts`] | roles by STS: base credentials and an MFA code in, keys of a role out; who a session is |
 //! | [`web_identity`] | roles by an OpenID Connect token, read anew for every fetch |
 //! | [`container`] | the container endpoint: by options or environment, tried three times |
+//! | [`inventory`] | what a PKCS#11 module has, by the option that names it |
 //! | [`custom`] | a callback or SDK provider as a source: what it gives is checked strictly |
 //! | [`mfa`] | MFA codes: asked for when they are needed, and none sent twice |
 //! | [`options`] | the options of every method, and the machine's settings of them |
@@ -29,6 +30,7 @@ pub mod container;
 pub mod custom;
 pub mod description;
 pub mod engine;
+pub mod inventory;
 pub mod iot;
 pub mod listener;
 pub mod mfa;

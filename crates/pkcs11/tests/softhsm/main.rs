@@ -11,6 +11,7 @@ mod certificates;
 mod every_use;
 mod hang;
 mod hardware;
+mod inventory;
 mod ladder;
 mod many;
 mod mechanisms;

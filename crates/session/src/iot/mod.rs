@@ -12,7 +12,7 @@ mod expiry;
 mod files;
 mod memory;
 mod options;
-mod token;
+pub(crate) mod token;
 mod watched;
 
 use std::sync::Arc;

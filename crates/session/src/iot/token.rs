@@ -32,22 +32,7 @@ impl TokenIdentity {
         limit: Duration,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Self, Vec<Warning>)> {
-        let (param, (mut config, pin, warnings)) = match options {
-            Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text, clock)?),
-            Pkcs11Options::Fields(fields) if fields.uri.is_some() => {
-                // Whichever of the two names the module: both are refused.
-                let param = if fields.library.is_some() { "pkcs11.library" } else { "pkcs11.uri" };
-                (param, from_uri_and_fields(*fields, clock)?)
-            }
-            Pkcs11Options::Fields(fields) => {
-                let config = from_fields(&fields, clock)?;
-                let warnings = config.token.warnings();
-                ("pkcs11.library", (config, fields.user_pin, warnings))
-            }
-        };
-        if !config.module.is_absolute() {
-            return Err(relative(&config.module, param));
-        }
+        let (mut config, pin, warnings) = parse(options, clock)?;
         config.sign_timeout = config.sign_timeout.min(limit);
         Ok((Self { config, pin, asking: AtomicBool::new(false) }, warnings))
     }
@@ -91,6 +76,30 @@ impl TokenIdentity {
             "The token is slow or hung: check it, or raise `timeoutMs` and `pkcs11.signTimeoutMs`.",
         )
     }
+}
+
+/// What the option says, and what the user should know about it.
+pub(crate) fn parse(
+    options: Pkcs11Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<(TokenConfig, PinSource, Vec<Warning>)> {
+    let (param, parsed) = match options {
+        Pkcs11Options::Uri(text) => ("pkcs11", from_uri(&text, clock)?),
+        Pkcs11Options::Fields(fields) if fields.uri.is_some() => {
+            // Whichever of the two names the module: both are refused.
+            let param = if fields.library.is_some() { "pkcs11.library" } else { "pkcs11.uri" };
+            (param, from_uri_and_fields(*fields, clock)?)
+        }
+        Pkcs11Options::Fields(fields) => {
+            let config = from_fields(&fields, clock)?;
+            let warnings = config.token.warnings();
+            ("pkcs11.library", (config, fields.user_pin, warnings))
+        }
+    };
+    if !parsed.0.module.is_absolute() {
+        return Err(relative(&parsed.0.module, param));
+    }
+    Ok(parsed)
 }
 
 fn open(
