@@ -416,7 +416,9 @@ export interface Pkcs11Options {
 	forceLogin?: boolean;
 	/** Slot number; changes when devices come and go, so prefer label or serial number. */
 	slotId?: number;
+	/** The token's label. */
 	tokenLabel?: string;
+	/** The token's serial number. */
 	tokenSerial?: string;
 	/** `CKA_LABEL` of the private key. */
 	privateKeyLabel?: string;

@@ -49,7 +49,9 @@ function option(property, path) {
     if (row.kind === "path") row.words = [...help.matchAll(/`"(\w+)"`/g)].map(([, word]) => word);
     if (declaration.questionToken === undefined && property.name !== "method" && path.length === 1) row.required = true;
     row.group = declaration.parent.name?.text ?? "";
-    row.help = firstSentence(help) || "How the session comes to its credentials, such as `iot`";
+    row.help = property.name === "method" ? "How the session comes to its credentials" : firstSentence(help);
+    if (row.help === "")
+      throw new Error(`option \`${path.join(".")}\` has no comment: it would be a flag without help`);
     rows.push(row);
   }
   for (const part of parts) {

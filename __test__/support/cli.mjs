@@ -2,12 +2,15 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export const CLI = join(root, "dist/cli.js");
 
 /** Nothing here takes longer; what does hangs, and is killed so that the test can say so. */
 const LIMIT_MS = 30_000;
@@ -50,4 +53,27 @@ export async function configFor(t, options, { mode = 0o600, name = "refresh-sess
   const path = join(folder ?? (await folderFor(t)), name);
   await writeFile(path, typeof options === "string" ? options : JSON.stringify(options, null, 2), { mode });
   return path;
+}
+
+/** The module that breaks on purpose (`crates/pkcs11/tests/shim`), before `module`, told these words. */
+export async function shimOn(t, module, words = []) {
+  const folder = await folderFor(t);
+  await writeFile(join(folder, "shim"), words.join(" "));
+  const output = join(folder, "calls");
+  return {
+    library: shim(),
+    env: { PKCS11SPY: module, PKCS11SPY_OUTPUT: output, REFRESH_SESSION_PKCS11_TEST: folder },
+    count: (name) =>
+      readFileSync(output, "latin1")
+        .split("\n")
+        .filter((line) => line.endsWith(`: ${name}`)).length,
+  };
+}
+
+function shim() {
+  const built = ["debug", "fast"].map((profile) => join(root, "target", profile, "examples/libpkcs11_shim.so"));
+  const found = built.find(existsSync);
+  if (found === undefined)
+    throw new Error("the shim is not built: run `cargo build -p refresh-session-pkcs11 --examples`");
+  return found;
 }

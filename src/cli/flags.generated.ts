@@ -10,7 +10,7 @@ export const ROWS: readonly FlagRow[] = [
     ],
     "kind": "text",
     "group": "",
-    "help": "How the session comes to its credentials, such as `iot`"
+    "help": "How the session comes to its credentials"
   },
   {
     "flag": "endpoint",
@@ -109,7 +109,7 @@ export const ROWS: readonly FlagRow[] = [
     ],
     "kind": "text",
     "group": "Pkcs11Options",
-    "help": "How the session comes to its credentials, such as `iot`"
+    "help": "The token's label"
   },
   {
     "flag": "pkcs11-token-serial",
@@ -119,7 +119,7 @@ export const ROWS: readonly FlagRow[] = [
     ],
     "kind": "text",
     "group": "Pkcs11Options",
-    "help": "How the session comes to its credentials, such as `iot`"
+    "help": "The token's serial number"
   },
   {
     "flag": "pkcs11-private-key-label",

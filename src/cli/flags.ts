@@ -54,12 +54,38 @@ export function applyFlags(options: Options, flags: FlagValues): void {
   }
 }
 
+/** The flags that lead to a token, by their own names: `--library`, `--token-label`. */
+export function tokenFlags(): Option[] {
+  return tokenRows.map((row) => {
+    const value = row.kind === "boolean" ? "[boolean]" : `<${row.kind}>`;
+    const option = new Option(`--${ownFlag(row)} ${value}`, row.help).helpGroup("Token:");
+    return row.path[1] === "library" ? option.makeOptionMandatory() : option;
+  });
+}
+
+/** Puts what was given of them into `options`. */
+export function applyTokenFlags(options: Options, flags: FlagValues): void {
+  for (const row of tokenRows) {
+    const value = flags[camel(ownFlag(row))];
+    if (value !== undefined) options[row.path[1] ?? ""] = read({ ...row, flag: ownFlag(row) }, value);
+  }
+}
+
 /** What names the source: the options that its method cannot do without. */
 export function sourceOf(options: Options): Record<string, string> {
   const named = ROWS.filter(
     ({ required, path: [name = ""] }) => required === true && typeof options[name] === "string",
   );
   return Object.fromEntries(named.map(({ path: [name = ""] }) => [name, String(options[name])]));
+}
+
+/** Those of a token, without those of the objects in it. */
+const tokenRows = ROWS.filter(
+  ({ path: [outer, inner = ""] }) => outer === "pkcs11" && /^(?!$|privateKey|certificate)/.test(inner),
+);
+
+function ownFlag({ flag }: FlagRow): string {
+  return flag.replace(/^pkcs11-/, "");
 }
 
 /** The rows whose values are paths. */

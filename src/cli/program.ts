@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { credentialProcess } from "./commands/credentialProcess";
+import { pkcs11List, withTokenFlags } from "./commands/pkcs11List";
 import { whoami } from "./commands/whoami";
 import { withSessionFlags } from "./options";
 
@@ -36,6 +37,12 @@ export function program(): Command {
     .description("Fetch credentials and print whose they are, without the secrets.")
     .addHelpText("after", EXIT_CODES)
     .action(whoami);
+
+  const pkcs11 = refreshSession.command("pkcs11").description("Look at PKCS#11 modules.");
+  withTokenFlags(added(pkcs11, "list"))
+    .description("List tokens, keys and certificates of a module, with their URIs. Logs in only if a PIN is given.")
+    .addHelpText("after", EXIT_CODES)
+    .action(pkcs11List);
 
   return refreshSession;
 }

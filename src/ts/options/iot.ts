@@ -169,3 +169,8 @@ function parsePkcs11(given: Pkcs11Fields | string | undefined): {
   if (secret !== undefined) pkcs11.userPin = secret;
   return { pkcs11, pin: undefined };
 }
+
+/** The `pkcs11` option alone, for what asks a token and no endpoint. */
+export function parsePkcs11Options(given: unknown): NativePkcs11Options | string {
+  return parsePkcs11(pkcs11(given, "pkcs11")).pkcs11 as NativePkcs11Options | string;
+}
