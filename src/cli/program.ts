@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { credentialProcess } from "./commands/credentialProcess";
+import { doctor } from "./commands/doctor";
 import { pkcs11List, withTokenFlags } from "./commands/pkcs11List";
 import { whoami } from "./commands/whoami";
 import { withSessionFlags } from "./options";
@@ -37,6 +38,11 @@ export function program(): Command {
     .description("Fetch credentials and print whose they are, without the secrets.")
     .addHelpText("after", EXIT_CODES)
     .action(whoami);
+
+  withSessionFlags(added(refreshSession, "doctor").option("--json", "print JSON"))
+    .description("Go through everything that a fetch needs and say what is wrong and what to do.")
+    .addHelpText("after", EXIT_CODES)
+    .action(doctor);
 
   const pkcs11 = refreshSession.command("pkcs11").description("Look at PKCS#11 modules.");
   withTokenFlags(added(pkcs11, "list"))
