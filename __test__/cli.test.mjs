@@ -1,5 +1,7 @@
 // The command line: `credential-process` before a real reader, and what everybody of its commands has in common.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
@@ -17,6 +19,19 @@ test.before(async () => {
 });
 test.afterEach.always(() => bed.reset());
 test.after.always(() => bed?.stop());
+
+/** Runs it on a terminal of its own, and types once it asks. */
+async function onTerminal(args, keys) {
+  const command = [process.execPath, CLI, ...args].map((part) => `'${part}'`).join(" ");
+  const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"]);
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    if (!output.includes("PIN: ") && `${output}${chunk}`.includes("PIN: ")) child.stdin.write(keys);
+    output += chunk;
+  });
+  const [code] = await once(child, "close");
+  return { code, output };
+}
 
 const issue = (args, options) => run(["credential-process", ...args], { secret: true, ...options });
 
@@ -67,12 +82,11 @@ test.serial("a failure leaves stdout empty and says on stderr what it was", asyn
 
 test.serial("a reader that has left is no failure", async (t) => {
   const config = await configFor(t, bed.pem());
-  const { spawn } = await import("node:child_process");
   const child = spawn(process.execPath, [CLI, "credential-process", "--config", config], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.destroy();
-  const [code] = await new Promise((resolve) => child.once("close", (...ended) => resolve(ended)));
+  const [code] = await once(child, "close");
   t.is(code, 0);
 });
 
@@ -130,6 +144,17 @@ test.serial("a key in a token by flags, with its PIN from a file, a variable, a 
   const open = await issue([...given, "--pin-file", file], { cwd });
   t.is(open.code, 0);
   t.regex(open.stderr, /^refresh-session: warning: .*pin can be read by every user of this machine \(mode 0644\)\n$/);
+});
+
+test.serial("a PIN that is typed on the terminal is not shown there", async (t) => {
+  const config = await configFor(t, bed.hsm("ec256", {}, { userPin: undefined }));
+  const typed = await onTerminal(
+    ["whoami", "--config", config, "--pin-prompt"],
+    `xy\u007f\u007f${bed.tokens.tokens.gw.pin}\r`,
+  );
+  t.is(typed.code, 0, typed.output);
+  t.regex(typed.output, /^PIN: \r\nmethod {6}iot/);
+  t.is((await onTerminal(["whoami", "--config", config, "--pin-prompt"], "12\u0003")).code, 130);
 });
 
 test.serial("flags go over the file", async (t) => {

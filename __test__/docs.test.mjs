@@ -6,6 +6,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import test from "ava";
+import { CLI } from "./support/cli.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 const read = (file) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
@@ -70,6 +71,23 @@ test("the program of the README runs", async (t) => {
   }
 });
 
+test("docs/cli.md has the commands and exit codes that --help has, and its configuration is one", async (t) => {
+  const { stdout } = await run(process.execPath, [CLI, "--help"]);
+  const documented = read("docs/cli.md");
+  const exits = [...stdout.matchAll(/^ {2}(\d+) +(.*)$/gm)].map(([, code, means]) => `| ${code} | ${means} |`);
+  t.true(exits.length >= 7);
+  for (const row of exits) t.true(documented.includes(row), row);
+  const commands = [...stdout.matchAll(/^ {2}([a-z][a-z0-9-]+) /gm)].map(([, command]) => command);
+  t.true(commands.length >= 4);
+  for (const command of commands.filter((name) => name !== "help"))
+    t.regex(documented, new RegExp(`^\\| \`${command}`, "m"));
+
+  const [, example] = /```json\n([\s\S]*?)```/.exec(documented);
+  const { RefreshableSession } = createRequire(import.meta.url)("../dist/index.js");
+  const certificate = aws.tokens.tokens.gw.keys.ec256.certificate;
+  await t.notThrowsAsync(new RefreshableSession({ ...JSON.parse(example), certificate }).close());
+});
+
 test("the links between documents lead somewhere", (t) => {
   for (const file of [
     "README.md",
@@ -78,6 +96,8 @@ test("the links between documents lead somewhere", (t) => {
     "docs/sessions.md",
     "docs/refresh.md",
     "docs/custom.md",
+    "docs/cli.md",
+    "docs/pkcs11.md",
     "docs/decisions/README.md",
     "CONTRIBUTING.md",
   ]) {

@@ -147,6 +147,23 @@ test("what npm would publish is what runs, and no source, test or key", async (t
   );
 });
 
+test("an installed package has its command, and it finds the addon", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "refresh-session-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const packed = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
+    cwd: root,
+    maxBuffer: 1 << 26,
+  });
+  const tarball = join(folder, JSON.parse(packed.stdout)[0].filename);
+  await run("npm", ["install", "--offline", "--ignore-scripts", "--prefix", folder, tarball], { cwd: folder });
+  const command = join(folder, "node_modules/.bin/refresh-session");
+  t.is((await run(command, ["--version"], { cwd: folder })).stdout, `${manifest.version}\n`);
+  // It has loaded the addon when it can say what is wrong with the options.
+  const failure = await t.throwsAsync(run(command, ["whoami", "--method", "nothing"], { cwd: folder }));
+  t.is(failure.code, 78);
+  t.regex(failure.stderr, /option `method` is "nothing"/);
+});
+
 // ------------------------------------------------------------------------------------------------------------- load
 
 test("loading spawns nothing and opens no socket", async (t) => {

@@ -13,9 +13,10 @@ const ERASE = "\b\u007f";
 export function ask(question: string): Promise<string> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) throw usage(`nobody can be asked for the ${question}: the standard input is no terminal`);
+  // Before the question: who types at once is not shown either.
+  stdin.setRawMode(true).setEncoding("utf8").resume();
   // To stderr: stdout is for the answer alone.
   stderr.write(`${question}: `);
-  stdin.setRawMode(true).setEncoding("utf8").resume();
   return new Promise((resolve) => {
     let typed: string[] = [];
     const done = (then: () => void) => {
