@@ -7,8 +7,9 @@ import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
 import { fromProcess } from "@aws-sdk/credential-providers";
 import test from "ava";
+import { spyOn } from "./children/run.mjs";
 import { CLI, configFor, folderFor, run } from "./support/cli.mjs";
-import { callerIdentity } from "./support/sessions.mjs";
+import { awaited, callerIdentity } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 const { version } = createRequire(import.meta.url)("../package.json");
@@ -78,6 +79,21 @@ test.serial("a failure leaves stdout empty and says on stderr what it was", asyn
   t.is(code, 77);
   t.is(stdout, "");
   t.regex(stderr, /^refresh-session: ERR_ROLE_ALIAS_NOT_FOUND: [^\n]+\n$/);
+});
+
+test.serial("SIGTERM in the middle: the token's session is closed, exit code 143", async (t) => {
+  await bed.fault("half-open");
+  const spy = spyOn(bed.tokens.module, join(await folderFor(t), "spy.log"));
+  const config = await configFor(t, bed.hsm("ec256", {}, { library: spy.library }));
+  const child = spawn(process.execPath, [CLI, "credential-process", "--config", config], {
+    env: { ...process.env, ...spy.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  await awaited(bed, "request", 1);
+  child.kill("SIGTERM");
+  const [code] = await once(child, "close");
+  t.is(code, 143);
+  t.is(spy.count("C_CloseSession"), 1);
 });
 
 test.serial("a reader that has left is no failure", async (t) => {

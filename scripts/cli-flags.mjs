@@ -65,8 +65,10 @@ function isPath(name, help) {
   return (/\bpath\b/i.test(help) && !/absolute path/i.test(help)) || name.endsWith("File");
 }
 
+/** Without what no flag can be. */
 function firstSentence(help) {
-  return /^(.*?)\.(?=\s|$)/.exec(help)?.[1] ?? help;
+  const sentence = /^(.*?)\.(?=\s|$)/.exec(help)?.[1] ?? help;
+  return sentence.replaceAll(/,? or (PEM or DER )?bytes|, bytes/g, "").replaceAll(/`"(\w+)"`/g, "`$1`");
 }
 
 const current = `// Generated from ${SOURCE} by scripts/cli-flags.mjs: which options are flags, and what \`--help\` says of them.

@@ -11,7 +11,7 @@ export const EXIT = {
   usage: 64,
   /** A defect of this package (`EX_SOFTWARE`). */
   defect: 70,
-  /** The network, a service or a token that may be back later (`EX_TEMPFAIL`). */
+  /** The network, the clock, a service or a token: it may be in order later (`EX_TEMPFAIL`). */
   tryLater: 75,
   /** AWS refuses: certificate, policy, role alias or role (`EX_NOPERM`). */
   refused: 77,
@@ -43,6 +43,8 @@ export const misconfigured = (message: string, hint?: string) => new CliError(EX
 
 /** The codes whose class does not say it. */
 const BY_CODE: Record<string, ExitCode> = {
+  // Mostly a clock that is not set yet, or a portal before the network.
+  ERR_SERVER_CERTIFICATE: EXIT.tryLater,
   ERR_CERTIFICATE_REFUSED: EXIT.refused,
   ERR_PKCS11_PIN_CALLBACK: EXIT.configuration,
 };

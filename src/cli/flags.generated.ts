@@ -40,7 +40,7 @@ export const ROWS: readonly FlagRow[] = [
     "kind": "path",
     "words": [],
     "group": "IotOptions",
-    "help": "The device certificate, or a chain that begins with it: path, PEM text, or PEM or DER bytes"
+    "help": "The device certificate, or a chain that begins with it: path, PEM text"
   },
   {
     "flag": "private-key",
@@ -50,7 +50,7 @@ export const ROWS: readonly FlagRow[] = [
     "kind": "path",
     "words": [],
     "group": "IotOptions",
-    "help": "The private key: path, PEM text, or PEM or DER bytes"
+    "help": "The private key: path, PEM text"
   },
   {
     "flag": "pkcs11",
@@ -139,7 +139,7 @@ export const ROWS: readonly FlagRow[] = [
     ],
     "kind": "text",
     "group": "Pkcs11Options",
-    "help": "`CKA_ID` of the private key: hexadecimal text, or bytes"
+    "help": "`CKA_ID` of the private key: hexadecimal text"
   },
   {
     "flag": "pkcs11-certificate-label",
@@ -159,7 +159,7 @@ export const ROWS: readonly FlagRow[] = [
     ],
     "kind": "text",
     "group": "Pkcs11Options",
-    "help": "`CKA_ID` of the certificate: hexadecimal text, or bytes"
+    "help": "`CKA_ID` of the certificate: hexadecimal text"
   },
   {
     "flag": "pkcs11-sign-timeout-ms",
@@ -199,7 +199,7 @@ export const ROWS: readonly FlagRow[] = [
       "system"
     ],
     "group": "IotOptions",
-    "help": "CA bundle that replaces the system's trust store: path, PEM text, bytes, or `\"system\"` (default)"
+    "help": "CA bundle that replaces the system's trust store: path, PEM text, or `system` (default)"
   },
   {
     "flag": "verify-peer",
@@ -263,7 +263,7 @@ export const ROWS: readonly FlagRow[] = [
     ],
     "kind": "text",
     "group": "CommonOptions",
-    "help": "Default `\"gateway\"`"
+    "help": "When to refresh and what to do about failures"
   },
   {
     "flag": "advisory-window-seconds",

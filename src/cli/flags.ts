@@ -141,9 +141,12 @@ function refuseSecret({ flag }: FlagRow, value: unknown): void {
   }
 }
 
-function heading({ group }: FlagRow): string {
+/** Under which heading of `--help`. An interface is called after its method. */
+function heading({ group, path }: FlagRow): string {
+  if (path.length > 1) return `Of \`${path[0]}\`:`;
   const name = group.replace(/Options$/, "");
-  return name === "" || name === "Common" ? "Every method:" : `${name}:`;
+  if (name === "" || name === "Common") return "Every method:";
+  return `Method ${name.charAt(0).toLowerCase()}${name.slice(1)}:`;
 }
 
 function camel(flag: string): string {

@@ -15,7 +15,7 @@ Exit codes:
   0   done
   64  the command line is wrong
   70  a defect of this package
-  75  the network, a service or a token: try again later
+  75  the network, the clock, a service or a token: try again later
   77  AWS refuses the certificate, the policy, the role alias or the role
   78  options, files, certificate, module or key are wrong
   79  the PIN: every start may spend a try, so do not restart

@@ -70,7 +70,7 @@ export interface CommonOptions {
   refresh?: RefreshMode;
   /** The same as `refresh`: `false` is `"eager"`. */
   deferRefresh?: boolean;
-  /** Default `"gateway"`. */
+  /** When to refresh and what to do about failures. Default `"gateway"`. */
   refreshPolicy?: RefreshPolicy;
   /**
    * How long before their end keys may be renewed, in seconds, 1 to 43 200. Default: the policy's, 900 for `gateway`.

@@ -61,7 +61,9 @@ async function goThrough(
   report.ok("options", `method ${JSON.stringify(options.method)}${source === "" ? "" : `, ${source}`}`);
   lookAtFiles(options, report);
   lookAtClock(report);
-  if (report.failed === undefined) lookAtCertificate(options, report);
+  // Somebody will set it.
+  if (report.failed !== undefined) return EXIT.tryLater;
+  lookAtCertificate(options, report);
   if (report.failed !== undefined) return EXIT.configuration;
   try {
     await lookAtToken(options, report);
