@@ -14,7 +14,7 @@ use crate::event::unix_millis;
 use crate::options::NativePkcs11Options;
 
 /// A module and what it leads to.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeInventory {
     pub description: String,
     pub manufacturer: String,
@@ -23,7 +23,7 @@ pub struct NativeInventory {
 }
 
 /// A slot: its token, or why that cannot be read.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeSlot {
     pub slot_id: f64,
     pub problem: Option<String>,
@@ -31,7 +31,7 @@ pub struct NativeSlot {
 }
 
 /// A token.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeToken {
     pub label: String,
     pub serial: String,
@@ -48,14 +48,14 @@ pub struct NativeToken {
 }
 
 /// What a token says of itself.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeTokenFlag {
     pub name: String,
     pub words: String,
 }
 
 /// What can be seen in a token.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeObjects {
     /// A login would show no more.
     pub complete: bool,
@@ -64,7 +64,7 @@ pub struct NativeObjects {
 }
 
 /// A private key.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeKey {
     pub label: Option<String>,
     pub id: Option<Buffer>,
@@ -74,7 +74,7 @@ pub struct NativeKey {
 }
 
 /// A certificate.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct NativeCertificate {
     pub label: Option<String>,
     pub id: Option<Buffer>,

@@ -33,8 +33,6 @@ async function examine(flags: FlagValues, report: Report): Promise<ExitCode> {
   }
   report.ok("configuration", config.file ?? "no file; options are from the command line");
   const { options } = config;
-  if (options.startupJitterSeconds !== undefined) options.startupJitterSeconds = 0;
-
   let session: RefreshableSession | undefined;
   let refusal: unknown;
   try {
