@@ -62,8 +62,15 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** An error as one text. What is not ours shows its message too: it has passed through no one who could know better. */
 export function textOf(error: unknown): string {
-  if (error instanceof RefreshError) return `${error.code}: ${error.message}${because(error)}`;
+  if (error instanceof RefreshError) return `${error.code}: ${error.message}${because(error)}${asAnswered(error)}`;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What AWS calls it, and what its support asks for. */
+function asAnswered({ awsErrorType, requestId }: RefreshError): string {
+  const said = [awsErrorType, requestId === undefined ? undefined : `request id ${requestId}`];
+  const text = said.filter((part) => part !== undefined && part !== "").join(", ");
+  return text === "" ? "" : ` (${text})`;
 }
 
 function because({ code, cause }: RefreshError): string {
