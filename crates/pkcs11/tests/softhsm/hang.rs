@@ -59,7 +59,7 @@ fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-fn comes_back(attempt: impl Fn() -> bool) -> bool {
+pub(crate) fn comes_back(attempt: impl Fn() -> bool) -> bool {
     (0..200).any(|_| {
         thread::sleep(Duration::from_millis(10));
         attempt()

@@ -1,8 +1,11 @@
 //! Listing what a module has: what shows without a login, what with one, and that no PIN goes astray.
 
+use std::time::Duration;
+
 use refresh_session_core::{Code, Secret};
 use refresh_session_pkcs11::{Depth, Inventory, Objects, TokenConfig, TokenEntry, TokenSelector, inventory};
 
+use crate::hang::comes_back;
 use crate::support::{P256, PIN, clock, isolated};
 
 fn token<'a>(found: &'a Inventory, label: &str) -> &'a TokenEntry {
@@ -71,14 +74,18 @@ fn a_pin_in_danger_is_not_sent() {
             assert_eq!(fixture.calls("C_Login"), 0);
             fixture.script(&["hang=C_FindObjectsInit"]);
             let hasty = TokenConfig {
-                sign_timeout: std::time::Duration::from_millis(200),
+                sign_timeout: Duration::from_millis(200),
                 clock: clock(),
                 ..fixture.shim("gw")
             };
-            let found = inventory(&hasty, Depth::Objects).unwrap();
-            let error = token(&found, "gw").objects.as_ref().unwrap().as_ref().unwrap_err();
-            assert_eq!(error.code(), Code::Pkcs11Timeout);
+            let look = || {
+                let found = inventory(&hasty, Depth::Objects)?;
+                token(&found, "gw").objects.clone().unwrap()
+            };
+            assert_eq!(look().unwrap_err().code(), Code::Pkcs11Timeout);
+            // The process must not end while a thread is in the module.
             fixture.script(&[]);
+            assert!(comes_back(|| look().is_ok()), "{:?}", look().err());
         },
     );
 }
