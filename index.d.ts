@@ -153,26 +153,34 @@ export declare function refreshable(provider: AwsCredentialIdentityProvider, opt
 export declare function setDefaultSession<S extends ClientSession>(session: S | undefined): void;
 /** Parameters of AssumeRole; see the AWS STS API reference for what each means. */
 export interface AssumeRole {
+	/** ARN of the role. */
 	RoleArn: string;
 	/** Default `"refresh-session"`, with a warning: CloudTrail shows it, and devices should be told apart there. */
 	RoleSessionName?: string;
+	/** Managed policies that the keys are limited to, 10 at most. */
 	PolicyArns?: readonly {
 		arn: string;
 	}[];
+	/** Policy in JSON that the keys are limited to. */
 	Policy?: string;
-	/** 900 to 43 200, and no more than the role allows; at most 3600 from keys of another role. */
+	/** Life of the keys: 900 to 43 200, and no more than the role allows; at most 3600 from keys of another role. */
 	DurationSeconds?: number;
+	/** What the role's owner has asked you to name yourself by. */
 	ExternalId?: string;
 	/** ARN or serial number of the MFA device; needs `mfaTokenProvider` or `TokenCode`. */
 	SerialNumber?: string;
 	/** One code of the MFA device: good for one set of keys, which cannot be renewed. */
 	TokenCode?: string;
+	/** Session tags, 50 at most. */
 	Tags?: readonly {
 		Key: string;
 		Value: string;
 	}[];
+	/** Which of the tags are handed on when the role assumes another. */
 	TransitiveTagKeys?: readonly string[];
+	/** Who is behind the keys; stays when the role assumes another. */
 	SourceIdentity?: string;
+	/** Context assertions of trusted providers, 5 at most. */
 	ProvidedContexts?: readonly {
 		ProviderArn?: string;
 		ContextAssertion?: string;
@@ -180,15 +188,19 @@ export interface AssumeRole {
 }
 /** Parameters of AssumeRoleWithWebIdentity. */
 export interface AssumeRoleWithWebIdentity {
+	/** ARN of the role. */
 	RoleArn: string;
 	/** Default `"refresh-session"`, with a warning. */
 	RoleSessionName?: string;
 	/** For OAuth 2.0 access tokens only; OpenID Connect tokens have none. */
 	ProviderId?: string;
+	/** Managed policies that the keys are limited to, 10 at most. */
 	PolicyArns?: readonly {
 		arn: string;
 	}[];
+	/** Policy in JSON that the keys are limited to. */
 	Policy?: string;
+	/** Life of the keys: 900 to 43 200, and no more than the role allows. */
 	DurationSeconds?: number;
 }
 /** AWS credentials as SDK v3 clients take them. */
@@ -513,7 +525,9 @@ export interface StsClientConfig {
 	region?: string;
 	/** URL of another endpoint, such as a VPC's. */
 	endpoint?: string | URL;
+	/** AWS's FIPS endpoint. */
 	useFipsEndpoint?: boolean;
+	/** AWS's dual-stack endpoint, with IPv6. */
 	useDualstackEndpoint?: boolean;
 	/** CA bundle that replaces the system's trust store: path, PEM text, bytes, or `"system"` (default). */
 	ca?: string | Uint8Array;
@@ -522,7 +536,9 @@ export interface StsClientConfig {
 }
 /** Options of `fromAssumeRole`, and with `method: "sts"` of a session. */
 export interface StsOptions extends CommonOptions {
+	/** Which role, with which parameters. */
 	assumeRole: AssumeRole;
+	/** How STS is reached. */
 	stsClientConfig?: StsClientConfig;
 	/** The keys that AssumeRole is signed with: a provider, such as another session's `credentials`, or keys. */
 	sourceCredentials?: AwsCredentialIdentityProvider | AwsCredentialIdentity;
@@ -536,6 +552,7 @@ export interface StsOptions extends CommonOptions {
 	 * a shell; the last six digits that stand alone in its output are the code.
 	 */
 	mfaTokenProvider?: MfaTokenProvider | string | readonly string[];
+	/** How a command of `mfaTokenProvider` is run. */
 	mfaCommandOptions?: MfaCommandOptions;
 }
 /** Credentials in the shape of boto3-refresh-session. */
@@ -549,7 +566,9 @@ export interface TemporaryCredentials {
 }
 /** Options of `fromWebIdentity`, and with `method: "webIdentity"` of a session. */
 export interface WebIdentityOptions extends CommonOptions {
+	/** Which role, with which parameters. */
 	assumeRole: AssumeRoleWithWebIdentity;
+	/** How STS is reached. */
 	stsClientConfig?: StsClientConfig;
 	/** File that holds the token; read anew for every fetch. Exactly one of this and `webIdentityToken`. */
 	webIdentityTokenFile?: string;

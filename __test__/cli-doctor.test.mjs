@@ -2,6 +2,7 @@
 //
 // Serial: the endpoint's faults are common to all.
 
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { chmod, copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
@@ -90,7 +91,7 @@ const faults = {
     /ERR_PKCS11_MODULE:/,
   ],
   "a module where everybody may write": [
-    { options: () => hsm({ library: bed.pki.serverCa }) },
+    { options: () => hsm({ library: join(everybodys(), "module.so") }) },
     "module",
     78,
     /ERR_PKCS11_MODULE_WRITABLE/,
@@ -229,6 +230,14 @@ const faults = {
 
 function shimmed(...words) {
   return { options: () => hsm({ signTimeoutMs: 700 }), words };
+}
+
+function everybodys() {
+  const folder = join(bed.dir, "everybodys");
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o1777);
+  writeFileSync(join(folder, "module.so"), "");
+  return folder;
 }
 
 function server(serverCertificate) {

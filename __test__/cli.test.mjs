@@ -306,8 +306,8 @@ const endings = [
   [
     "a PIN's variable that is not set",
     () => bed.hsm("ec256", {}, { userPin: undefined, userPinEnv: "GW_NO_PIN" }),
-    78,
-    /ERR_PKCS11_PIN_CALLBACK.*not set/,
+    79,
+    /ERR_PKCS11_PIN_REQUIRED.*not set/,
   ],
   ["no PIN", () => bed.hsm("ec256", {}, { userPin: undefined }), 79, /ERR_PKCS11_PIN_REQUIRED/],
   ["a token that is not there", () => bed.hsm("ec256", {}, { tokenLabel: "nobody" }), 75, /ERR_PKCS11_TOKEN_NOT_FOUND/],

@@ -11,14 +11,21 @@ const TARGET = "src/cli/flags.generated.ts";
 const SECRET = /(pin|passphrase|password|secret|secretAccessKey|token|tokenCode)$/i;
 
 /** What has no use there, or a flag of its own. */
-const LEFT_OUT = ["clientCache", "refresh", "deferRefresh", "pkcs11.userPinEnv"];
+const LEFT_OUT = [
+  ...["clientCache", "refresh", "deferRefresh", "pkcs11.userPinEnv"],
+  // Keys, and what may be a seed of codes.
+  ...["sourceCredentials", "mfaCommandOptions.input"],
+];
+
+/** Where the whole name would make a flag of half a line. */
+const SHORT = { stsClientConfig: "sts", mfaCommandOptions: "mfa-command" };
 
 const program = ts.createProgram([SOURCE], { strict: true, skipLibCheck: true, types: [] });
 const checker = program.getTypeChecker();
 
 const rows = [];
 const isOurs = (declaration) => !declaration.getSourceFile().fileName.includes("node_modules");
-const kebab = (name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const kebab = (name) => name.replaceAll(/[A-Z]/g, (letter, at) => (at === 0 ? "" : "-") + letter.toLowerCase());
 
 for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(SOURCE)))) {
   if (symbol.name === "SessionOptions") visit(checker.getDeclaredTypeOfSymbol(symbol), []);
@@ -40,7 +47,7 @@ function option(property, path) {
   const parts = type.isUnion() ? type.types : [type];
   const has = (flags) => parts.some((part) => (part.flags & flags) !== 0);
   const help = ts.displayPartsToString(property.getDocumentationComment(checker)).replaceAll(/\s+/g, " ");
-  const row = { flag: path.map(kebab).join("-"), path };
+  const row = { flag: path.map((name) => SHORT[name] ?? kebab(name)).join("-"), path };
   if (has(ts.TypeFlags.StringLike)) row.kind = isPath(property.name, help) ? "path" : "text";
   else if (has(ts.TypeFlags.NumberLike)) row.kind = "number";
   else if (has(ts.TypeFlags.BooleanLike)) row.kind = "boolean";

@@ -13,6 +13,241 @@ export const ROWS: readonly FlagRow[] = [
     "help": "How the session comes to its credentials"
   },
   {
+    "flag": "assume-role-role-arn",
+    "path": [
+      "assumeRole",
+      "RoleArn"
+    ],
+    "kind": "text",
+    "group": "AssumeRole",
+    "help": "ARN of the role"
+  },
+  {
+    "flag": "assume-role-role-session-name",
+    "path": [
+      "assumeRole",
+      "RoleSessionName"
+    ],
+    "kind": "text",
+    "group": "AssumeRole",
+    "help": "Default `\"refresh-session\"`, with a warning: CloudTrail shows it, and devices should be told apart there"
+  },
+  {
+    "flag": "assume-role-policy",
+    "path": [
+      "assumeRole",
+      "Policy"
+    ],
+    "kind": "text",
+    "group": "AssumeRole",
+    "help": "Policy in JSON that the keys are limited to"
+  },
+  {
+    "flag": "assume-role-duration-seconds",
+    "path": [
+      "assumeRole",
+      "DurationSeconds"
+    ],
+    "kind": "number",
+    "group": "AssumeRole",
+    "help": "Life of the keys: 900 to 43 200, and no more than the role allows; at most 3600 from keys of another role"
+  },
+  {
+    "flag": "assume-role-external-id",
+    "path": [
+      "assumeRole",
+      "ExternalId"
+    ],
+    "kind": "text",
+    "group": "AssumeRole",
+    "help": "What the role's owner has asked you to name yourself by"
+  },
+  {
+    "flag": "assume-role-serial-number",
+    "path": [
+      "assumeRole",
+      "SerialNumber"
+    ],
+    "kind": "text",
+    "group": "AssumeRole",
+    "help": "ARN or serial number of the MFA device; needs `mfaTokenProvider` or `TokenCode`"
+  },
+  {
+    "flag": "assume-role-source-identity",
+    "path": [
+      "assumeRole",
+      "SourceIdentity"
+    ],
+    "kind": "text",
+    "group": "AssumeRole",
+    "help": "Who is behind the keys; stays when the role assumes another"
+  },
+  {
+    "flag": "sts-region",
+    "path": [
+      "stsClientConfig",
+      "region"
+    ],
+    "kind": "text",
+    "group": "StsClientConfig",
+    "help": "Default: the session's `region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`"
+  },
+  {
+    "flag": "sts-endpoint",
+    "path": [
+      "stsClientConfig",
+      "endpoint"
+    ],
+    "kind": "text",
+    "group": "StsClientConfig",
+    "help": "URL of another endpoint, such as a VPC's"
+  },
+  {
+    "flag": "sts-use-fips-endpoint",
+    "path": [
+      "stsClientConfig",
+      "useFipsEndpoint"
+    ],
+    "kind": "boolean",
+    "group": "StsClientConfig",
+    "help": "AWS's FIPS endpoint"
+  },
+  {
+    "flag": "sts-use-dualstack-endpoint",
+    "path": [
+      "stsClientConfig",
+      "useDualstackEndpoint"
+    ],
+    "kind": "boolean",
+    "group": "StsClientConfig",
+    "help": "AWS's dual-stack endpoint, with IPv6"
+  },
+  {
+    "flag": "sts-ca",
+    "path": [
+      "stsClientConfig",
+      "ca"
+    ],
+    "kind": "path",
+    "words": [
+      "system"
+    ],
+    "group": "StsClientConfig",
+    "help": "CA bundle that replaces the system's trust store: path, PEM text, or `system` (default)"
+  },
+  {
+    "flag": "sts-proxy",
+    "path": [
+      "stsClientConfig",
+      "proxy"
+    ],
+    "kind": "text",
+    "orFalse": true,
+    "group": "StsClientConfig",
+    "help": "HTTP proxy, or `false` for none"
+  },
+  {
+    "flag": "profile",
+    "path": [
+      "profile"
+    ],
+    "kind": "text",
+    "group": "StsOptions",
+    "help": "Profile of the shared config and credentials files that gives the keys AssumeRole is signed with"
+  },
+  {
+    "flag": "mfa-token-provider",
+    "path": [
+      "mfaTokenProvider"
+    ],
+    "kind": "text",
+    "group": "StsOptions",
+    "help": "Where MFA codes come from: a function, a command, or a command as an array of its words"
+  },
+  {
+    "flag": "mfa-command-cwd",
+    "path": [
+      "mfaCommandOptions",
+      "cwd"
+    ],
+    "kind": "text",
+    "group": "MfaCommandOptions",
+    "help": "Working directory"
+  },
+  {
+    "flag": "mfa-command-timeout-ms",
+    "path": [
+      "mfaCommandOptions",
+      "timeoutMs"
+    ],
+    "kind": "number",
+    "group": "MfaCommandOptions",
+    "help": "After so many milliseconds it is killed with all that it has started"
+  },
+  {
+    "flag": "region",
+    "path": [
+      "region"
+    ],
+    "kind": "text",
+    "group": "CommonOptions",
+    "help": "For clients whose config has none"
+  },
+  {
+    "flag": "refresh-policy",
+    "path": [
+      "refreshPolicy"
+    ],
+    "kind": "text",
+    "group": "CommonOptions",
+    "help": "When to refresh and what to do about failures"
+  },
+  {
+    "flag": "advisory-window-seconds",
+    "path": [
+      "advisoryWindowSeconds"
+    ],
+    "kind": "number",
+    "group": "CommonOptions",
+    "help": "How long before their end keys may be renewed, in seconds, 1 to 43 200"
+  },
+  {
+    "flag": "mandatory-window-seconds",
+    "path": [
+      "mandatoryWindowSeconds"
+    ],
+    "kind": "number",
+    "group": "CommonOptions",
+    "help": "How long before their end readers wait for new keys, in seconds"
+  },
+  {
+    "flag": "startup-jitter-seconds",
+    "path": [
+      "startupJitterSeconds"
+    ],
+    "kind": "number",
+    "group": "CommonOptions",
+    "help": "The first fetch waits for a time drawn up to this, in seconds, 0 to 86 400, and so do its readers: what keeps a fleet that powers up together from asking all at once"
+  },
+  {
+    "flag": "timeout-ms",
+    "path": [
+      "timeoutMs"
+    ],
+    "kind": "number",
+    "group": "CommonOptions",
+    "help": "One fetch with everything it needs, in milliseconds, 1 to 600 000"
+  },
+  {
+    "flag": "account-id",
+    "path": [
+      "accountId"
+    ],
+    "kind": "boolean",
+    "group": "CommonOptions",
+    "help": "Whether `accountId` is handed on to clients where the source gives one"
+  },
+  {
     "flag": "endpoint",
     "path": [
       "endpoint"
@@ -172,6 +407,16 @@ export const ROWS: readonly FlagRow[] = [
     "help": "Deadline of one call into the token, in milliseconds, 1 to 600 000"
   },
   {
+    "flag": "pkcs11-uri",
+    "path": [
+      "pkcs11",
+      "uri"
+    ],
+    "kind": "text",
+    "group": "Pkcs11UriOptions",
+    "help": "An RFC 7512 `pkcs11:` URI: token, key, certificate, and the module unless `library` names it"
+  },
+  {
     "flag": "thing-name",
     "path": [
       "thingName"
@@ -248,66 +493,52 @@ export const ROWS: readonly FlagRow[] = [
     "help": "HTTP proxy on the way to the endpoint: `http://[user:password@]host[:port]`, the parts before the `@` percent-encoded; `false` for none"
   },
   {
-    "flag": "region",
+    "flag": "relative-uri",
     "path": [
-      "region"
+      "relativeUri"
+    ],
+    "kind": "path",
+    "words": [],
+    "group": "ContainerOptions",
+    "help": "Path at the ECS endpoint"
+  },
+  {
+    "flag": "full-uri",
+    "path": [
+      "fullUri"
     ],
     "kind": "text",
-    "group": "CommonOptions",
-    "help": "For clients whose config has none"
+    "group": "ContainerOptions",
+    "help": "URL: `https:`, or `http:` to this machine or to ECS's and EKS's addresses"
   },
   {
-    "flag": "refresh-policy",
+    "flag": "authorization-token-file",
     "path": [
-      "refreshPolicy"
+      "authorizationTokenFile"
+    ],
+    "kind": "path",
+    "words": [],
+    "group": "ContainerOptions",
+    "help": "File that holds it; read anew for every fetch"
+  },
+  {
+    "flag": "assume-role-provider-id",
+    "path": [
+      "assumeRole",
+      "ProviderId"
     ],
     "kind": "text",
-    "group": "CommonOptions",
-    "help": "When to refresh and what to do about failures"
+    "group": "AssumeRoleWithWebIdentity",
+    "help": "For OAuth 2.0 access tokens only; OpenID Connect tokens have none"
   },
   {
-    "flag": "advisory-window-seconds",
+    "flag": "web-identity-token-file",
     "path": [
-      "advisoryWindowSeconds"
+      "webIdentityTokenFile"
     ],
-    "kind": "number",
-    "group": "CommonOptions",
-    "help": "How long before their end keys may be renewed, in seconds, 1 to 43 200"
-  },
-  {
-    "flag": "mandatory-window-seconds",
-    "path": [
-      "mandatoryWindowSeconds"
-    ],
-    "kind": "number",
-    "group": "CommonOptions",
-    "help": "How long before their end readers wait for new keys, in seconds"
-  },
-  {
-    "flag": "startup-jitter-seconds",
-    "path": [
-      "startupJitterSeconds"
-    ],
-    "kind": "number",
-    "group": "CommonOptions",
-    "help": "The first fetch waits for a time drawn up to this, in seconds, 0 to 86 400, and so do its readers: what keeps a fleet that powers up together from asking all at once"
-  },
-  {
-    "flag": "timeout-ms",
-    "path": [
-      "timeoutMs"
-    ],
-    "kind": "number",
-    "group": "CommonOptions",
-    "help": "One fetch with everything it needs, in milliseconds, 1 to 600 000"
-  },
-  {
-    "flag": "account-id",
-    "path": [
-      "accountId"
-    ],
-    "kind": "boolean",
-    "group": "CommonOptions",
-    "help": "Whether `accountId` is handed on to clients where the source gives one"
+    "kind": "path",
+    "words": [],
+    "group": "WebIdentityOptions",
+    "help": "File that holds the token; read anew for every fetch"
   }
 ];

@@ -21,13 +21,20 @@ Exit codes:
   79  the PIN: every start may spend a try, so do not restart
 `;
 
+/** Columns of a help text at least. */
+const HELP_WIDTH = 100;
+
 export function program(): Command {
   const refreshSession = new Command("refresh-session")
     .description("AWS credentials from a device certificate, with the private key in a file or in an HSM.")
     .version(VERSION, "--version", "print the version")
     .helpOption("--help", "print this")
     .addHelpText("after", EXIT_CODES)
-    .configureOutput({ outputError: (text, write) => write(`refresh-session: ${withoutValues(text)}`) });
+    .configureOutput({
+      outputError: (text, write) => write(`refresh-session: ${withoutValues(text)}`),
+      // Without a terminal it would be 80, which the longest flags leave too little of to wrap texts in.
+      getOutHelpWidth: () => Math.max(process.stdout.columns ?? 0, HELP_WIDTH),
+    });
 
   withSessionFlags(added(refreshSession, "credential-process"))
     .description("Print one set of credentials as JSON, for `credential_process` of an AWS profile.")

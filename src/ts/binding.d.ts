@@ -30,6 +30,12 @@ export declare function endProcess(): void
 /** Every error code, in the order of the table. */
 export declare function errorCodes(): Array<NativeErrorCode>
 
+/**
+ * Lists the tokens of the `pkcs11` option's module (`tokens`), what shows in them without a login (`objects`), or
+ * what the selected one shows after a login with the option's PIN (`login`).
+ */
+export declare function listPkcs11(pkcs11: string | NativePkcs11Options, look: 'tokens' | 'objects' | 'login'): Promise<NativeInventory | NativeError>
+
 /** Parameters of both actions. */
 export interface NativeAssumeRole {
   roleArn: string
@@ -45,11 +51,7 @@ export interface NativeAssumeRole {
   transitiveTagKeys?: Array<string>
   sourceIdentity?: string
   providedContexts?: Array<NativeProvidedContext>
-/**
- * Lists the tokens of the `pkcs11` option's module (`tokens`), what shows in them without a login (`objects`), or
- * what the selected one shows after a login with the option's PIN (`login`).
- */
-export declare function listPkcs11(pkcs11: string | NativePkcs11Options, look: 'tokens' | 'objects' | 'login'): Promise<NativeInventory | NativeError>
+}
 
 /** A certificate. */
 export interface NativeCertificate {
@@ -207,6 +209,15 @@ export interface NativeIotOptions {
   proxy?: NativeProxyOptions
 }
 
+/** A private key. */
+export interface NativeKey {
+  label?: string
+  id?: Buffer
+  kind?: string
+  alwaysAuthenticates: boolean
+  uri: string
+}
+
 /** A command that prints MFA codes: one line, or words. */
 export interface NativeMfaCommand {
   line?: string
@@ -215,13 +226,6 @@ export interface NativeMfaCommand {
   env: Array<NativeVariable>
   input?: string | Uint8Array
   timeoutMs?: number
-/** A private key. */
-export interface NativeKey {
-  label?: string
-  id?: Buffer
-  kind?: string
-  alwaysAuthenticates: boolean
-  uri: string
 }
 
 /** What can be seen in a token. */
@@ -316,9 +320,6 @@ export interface NativeTextReply {
   failure?: NativeCustomFailure
 }
 
-export interface NativeVariable {
-  name: string
-  value: string
 /** A token. */
 export interface NativeToken {
   label: string
@@ -339,6 +340,11 @@ export interface NativeToken {
 export interface NativeTokenFlag {
   name: string
   words: string
+}
+
+export interface NativeVariable {
+  name: string
+  value: string
 }
 
 /** Something the user should know that is no error. */

@@ -1,7 +1,7 @@
 /** `doctor`: goes through everything that a fetch needs, in order, up to the first cause, and says what to do. */
 
 import { RefreshError } from "../../ts/errors";
-import { environmentProxy } from "../../ts/options/proxy";
+import { proxyOf } from "../../ts/options/proxy";
 import type { RefreshableSession } from "../../ts/RefreshableSession";
 import type { SessionWarning } from "../../ts/types";
 import type { Config } from "../config";
@@ -98,7 +98,7 @@ async function fetchOnce(session: RefreshableSession, report: Report): Promise<E
 }
 
 function lookAtProxy({ proxy }: Options, report: Report): void {
-  const variable = environmentProxy(process.env)?.variable;
+  const variable = proxyOf(undefined)?.variable;
   if (typeof proxy === "string") report.note("proxy", "the option's");
   else if (proxy === undefined && variable !== undefined) {
     report.note("proxy", `that of \`${variable}\`, unless \`no_proxy\` exempts the endpoint`);
