@@ -203,6 +203,10 @@ export interface AssumeRoleWithWebIdentity {
 	/** Life of the keys: 900 to 43 200, and no more than the role allows. */
 	DurationSeconds?: number;
 }
+/**
+ * Public types. Structural on purpose: they fit `@aws-sdk/types` and `@smithy/types` of any version without
+ * depending on either.
+ */
 /** AWS credentials as SDK v3 clients take them. */
 export interface AwsCredentialIdentity {
 	readonly accessKeyId: string;

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import ts from "typescript";
 
-const SOURCE = "src/ts/types.ts";
+const SOURCE = "src/ts/sessionOptions.ts";
 const TARGET = "src/cli/flags.generated.ts";
 
 /** What must not stand on a command line, which other users can read. */

@@ -69,7 +69,7 @@ fromIot(asVariable);
 new RefreshableSession({ method: "iot", ...asVariable } satisfies SessionOptions);
 new RefreshableSession(Object.freeze({ method: "iot" as const, ...asVariable }));
 
-holds<Same<Method, "iot" | "custom">>();
+holds<Same<Method, "sts" | "iot" | "container" | "webIdentity" | "custom">>();
 holds<IotOptions extends CommonOptions ? true : false>();
 holds<CustomOptions extends CommonOptions ? true : false>();
 holds<Same<IotOptions["pkcs11"], Pkcs11Options | Pkcs11UriOptions | string | undefined>>();

@@ -1,4 +1,4 @@
-// Generated from src/ts/types.ts by scripts/cli-flags.mjs: which options are flags, and what `--help` says of them.
+// Generated from src/ts/sessionOptions.ts by scripts/cli-flags.mjs: which options are flags, and what `--help` says of them.
 
 import type { FlagRow } from "./flags";
 

@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { RefreshableSession } from "../ts/RefreshableSession";
-import type { SessionOptions, SessionWarning } from "../ts/types";
+import type { SessionOptions } from "../ts/sessionOptions";
+import type { SessionWarning } from "../ts/types";
 import { type Config, DEFAULT_FILES, readConfig } from "./config";
 import { applyFlags, type FlagValues, type Options, optionFlags } from "./flags";
 import { say } from "./output";

@@ -10,11 +10,11 @@ import { SessionEvents } from "./events";
 import { type Open, openContainer, openCustom, openIot, openSts, openWebIdentity } from "./open";
 import { boolean, type Checks, checked, invalid, optionsObject, quoted } from "./options/check";
 import { providerOf } from "./provider";
+import type { SessionOptions } from "./sessionOptions";
 import type {
   AwsCredentialIdentityProvider,
   Method,
   RefreshOptions,
-  SessionOptions,
   SessionStatus,
   TemporaryCredentials,
 } from "./types";

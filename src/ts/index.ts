@@ -27,6 +27,7 @@ export { fromIot } from "./fromIot";
 export { fromWebIdentity } from "./fromWebIdentity";
 export { RefreshableSession } from "./RefreshableSession";
 export { refreshable } from "./refreshable";
+export type { SessionOptions } from "./sessionOptions";
 export type {
   AssumeRole,
   AssumeRoleWithWebIdentity,
@@ -56,7 +57,6 @@ export type {
   RefreshPolicy,
   SeedCredentials,
   SessionEventMap,
-  SessionOptions,
   SessionStatus,
   SessionWarning,
   TemporaryCredentials,

@@ -3,9 +3,6 @@
  * depending on either.
  */
 
-import type { ClientCacheOptions } from "./client/types";
-import type { ContainerOptions, StsOptions, WebIdentityOptions } from "./sts/types";
-
 /** AWS credentials as SDK v3 clients take them. */
 export interface AwsCredentialIdentity {
   readonly accessKeyId: string;
@@ -210,18 +207,6 @@ export interface Pkcs11UriOptions
   /** Absolute path of the PKCS#11 module, if the URI has no `module-path`. */
   library?: string;
 }
-
-/** Options of `new RefreshableSession`. */
-export type SessionOptions = (
-  | ({ method?: "sts" } & StsOptions)
-  | ({ method: "iot" } & IotOptions)
-  | ({ method: "container" } & ContainerOptions)
-  | ({ method: "webIdentity" } & WebIdentityOptions)
-  | ({ method: "custom" } & CustomOptions)
-) & {
-  /** The cache of `session.client()`. `false` keeps no clients. Default: 64, least recently used out first. */
-  clientCache?: false | ClientCacheOptions;
-};
 
 /** Options of `session.refresh`. */
 export interface RefreshOptions {
