@@ -46,30 +46,59 @@ test("every code that src/ts makes up is in docs/errors.md", (t) => {
   for (const code of new Set(codes)) t.true(documented.includes(`| \`${code}\` |`), code);
 });
 
-test("the program of the README runs", async (t) => {
-  const [, program] = /```js\n([\s\S]*?)```/.exec(read("README.md"));
+test.serial("the program of the README runs", async (t) => {
   const token = aws.tokens.tokens.gw;
-  const adapted = Object.entries({
+  const program = adapted(t, "README.md", {
     'endpoint: "abc123.credentials.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.iot.endpoint}", ca: "${aws.pki.serverCa}"`,
     'certificate: "/etc/gw/cert.pem"': `certificate: "${token.keys.ec256.certificate}"`,
     'privateKeyLabel: "key", userPin: "1234"': `privateKeyLabel: "ec256", userPin: "${token.pin}"`,
     'region: "eu-west-1" }': `region: "eu-west-1", endpoint: "${aws.sts.http}" }`,
-  }).reduce((text, [from, to]) => {
-    t.true(text.includes(from), `the README has: ${from}`);
-    return text.replace(from, to);
-  }, program);
-  // Beside the tests, so that the package finds itself and the SDK by name.
-  const file = new URL("./readme-program.generated.mjs", import.meta.url);
-  await writeFile(file, adapted);
+  });
+  const stdout = await outputOf(program, { SOFTHSM2_CONF: aws.tokens.conf });
+  t.regex(stdout, /^arn:aws:sts::123456789012:assumed-role\/GatewayRole\/[0-9a-f]+\n$/);
+});
+
+test.serial("the program of docs/sts.md goes from the device's certificate to S3 in another account", async (t) => {
+  const { certificate, privateKey } = aws.pki.devices.ec256;
+  const program = adapted(
+    t,
+    "docs/sts.md",
+    {
+      'endpoint: "abc123.credentials.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.iot.endpoint}", ca: "${aws.pki.serverCa}"`,
+      "/etc/gw/cert.pem": certificate,
+      "/etc/gw/key.pem": privateKey,
+      "timeoutMs: 20_000": `timeoutMs: 20_000, stsClientConfig: { endpoint: "${aws.sts.http}" }`,
+    },
+    "ListBucketsCommand",
+  );
+  const before = (await aws.log("request")).length;
+  t.regex(await outputOf(program, { AWS_ENDPOINT_URL_S3: aws.s3.http }), /Name: 'testbed'/);
+  const asked = (await aws.log("request")).slice(before).map(({ service }) => service);
+  t.deepEqual(asked, ["iot", "sts", "s3"]);
+});
+
+/** The first program of a document that has `word` in it, with parts replaced. */
+function adapted(t, document, replacements, word = "") {
+  const programs = [...read(document).matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program);
+  return Object.entries(replacements).reduce(
+    (text, [from, to]) => {
+      t.true(text.includes(from), `${document} has: ${from}`);
+      return text.replace(from, to);
+    },
+    programs.find((program) => program.includes(word)),
+  );
+}
+
+/** Runs it beside the tests, so that the package finds itself and the SDK by name. */
+async function outputOf(program, variables) {
+  const file = new URL("./document-program.generated.mjs", import.meta.url);
+  await writeFile(file, program);
   try {
-    const { stdout } = await run(process.execPath, [file.pathname], {
-      env: { ...process.env, SOFTHSM2_CONF: aws.tokens.conf },
-    });
-    t.regex(stdout, /^arn:aws:sts::123456789012:assumed-role\/GatewayRole\/[0-9a-f]+\n$/);
+    return (await run(process.execPath, [file.pathname], { env: { ...process.env, ...variables } })).stdout;
   } finally {
     await rm(file);
   }
-});
+}
 
 test("docs/cli.md has the commands and exit codes that --help has, and its configuration is one", async (t) => {
   const { stdout } = await run(process.execPath, [CLI, "--help"]);
@@ -98,6 +127,9 @@ test("the links between documents lead somewhere", (t) => {
     "docs/custom.md",
     "docs/cli.md",
     "docs/pkcs11.md",
+    "docs/sts.md",
+    "docs/container.md",
+    "docs/sources.md",
     "docs/decisions/README.md",
     "CONTRIBUTING.md",
   ]) {
