@@ -22,6 +22,8 @@ export interface Opened {
   session: NativeSession | NativeError;
   region: string | undefined;
   reporting: Reporting;
+  /** Whether the source's account id is handed on. */
+  accountId: boolean;
   hear?: Hear | undefined;
   causes?: Causes | undefined;
 }
@@ -38,19 +40,21 @@ export class Engine {
   readonly region: string | undefined;
   readonly #native: NativeSession;
   readonly #reporting: Reporting;
+  readonly #accountId: boolean;
   readonly #hear: Hear | undefined;
   readonly #causes: Causes;
   readonly #freshSerial: () => number;
   #copy: NativeIdentity | undefined;
   #closing: Promise<undefined> | undefined;
 
-  constructor({ method, session, region, reporting, hear, causes = {} }: Opened) {
+  constructor({ method, session, region, reporting, accountId, hear, causes = {} }: Opened) {
     if (isFailure(session)) throw toError(bare(session));
     this.method = method;
     this.region = region ?? session.region() ?? undefined;
     this.#native = session;
     this.#freshSerial = session.freshSerial();
     this.#reporting = reporting;
+    this.#accountId = accountId;
     this.#hear = hear;
     this.#causes = causes;
     // In a later tick: a callback must not run inside the constructor that it may want to refer to.
@@ -73,9 +77,9 @@ export class Engine {
   credentials(): Promise<AwsCredentialIdentity> {
     const copy = this.#copy;
     if (copy !== undefined && this.#freshSerial() === copy.serial) {
-      return Promise.resolve(presented(copy));
+      return Promise.resolve(presented(copy, this.#accountId));
     }
-    return this.identity("valid").then(presented);
+    return this.identity("valid").then((keys) => presented(keys, this.#accountId));
   }
 
   /** Keys as the native side gives them. */

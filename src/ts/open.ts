@@ -25,10 +25,10 @@ export type Open = (options: unknown, hear?: Hear, beside?: readonly string[]) =
 
 /** On the IoT credentials endpoint. */
 export const openIot: Open = (options, hear, beside) => {
-  const { common, iot, pin, reporting, region } = parseIotOptions(options, beside);
+  const { common, iot, pin, accountId, reporting, region } = parseIotOptions(options, beside);
   return made((heard) => {
     const session = native.openIot(common, iot, heard, pin && weakly(pin, (held) => held.ask(), noPin));
-    return { method: "iot", session, region, reporting, hear, causes: { "pkcs11.userPin": pin } };
+    return { method: "iot", session, region, reporting, accountId, hear, causes: { "pkcs11.userPin": pin } };
   });
 };
 
@@ -40,7 +40,7 @@ export const openCustom: Open = (options, hear, beside) => {
   return made((heard) => {
     const custom = bare({ provider: false, same: callback.same });
     const session = native.openCustom(common, custom, heard, ...callable(callback));
-    return { method: "custom", session, region, reporting, hear, causes: { customCredentials: callback } };
+    return { method: "custom", session, region, reporting, accountId, hear, causes: { customCredentials: callback } };
   });
 };
 
@@ -53,13 +53,13 @@ export function openProvider(provider: AwsCredentialIdentityProvider, options: u
   return made((heard) => {
     const custom = bare({ provider: true, same: callback.same });
     const session = native.openCustom(common, custom, heard, ...callable(callback));
-    return { method: "custom", session, region, reporting, causes: { provider: callback } };
+    return { method: "custom", session, region, reporting, accountId, causes: { provider: callback } };
   });
 }
 
 /** On the container endpoint. */
 export const openContainer: Open = (options, hear, beside) => {
-  const { common, container: given, reporting, region } = parseContainerOptions(options, beside);
+  const { common, container: given, accountId, reporting, region } = parseContainerOptions(options, beside);
   return made((heard) => {
     // Every thread of Node.js has an environment of its own.
     const container = bare({ same: String(threadId), given });
@@ -70,13 +70,16 @@ export const openContainer: Open = (options, hear, beside) => {
       async () => containerEnvironment(),
       () => {},
     );
-    return { method: "container", session, region, reporting, hear };
+    return { method: "container", session, region, reporting, accountId, hear };
   });
 };
 
 /** On AssumeRole. */
 export const openSts: Open = (options, hear, beside) => {
-  const { common, sts, sourceCredentials, profile, mfa, reporting, region } = parseStsOptions(options, beside);
+  const { common, sts, sourceCredentials, profile, mfa, accountId, reporting, region } = parseStsOptions(
+    options,
+    beside,
+  );
   const call = baseProvider({ sourceCredentials, profile });
   const owner = { call, argument: mfa, name: "sourceCredentials", withAccountId: false, settings: common };
   const base = CredentialsCallback.of(owner, () => call());
@@ -89,6 +92,7 @@ export const openSts: Open = (options, hear, beside) => {
       session,
       region: region ?? sts.client.region,
       reporting,
+      accountId,
       hear,
       causes: { sourceCredentials: base, mfaTokenProvider: code },
     };
@@ -97,7 +101,7 @@ export const openSts: Open = (options, hear, beside) => {
 
 /** On AssumeRoleWithWebIdentity. */
 export const openWebIdentity: Open = (options, hear, beside) => {
-  const { common, webIdentity, token, reporting, region } = parseWebIdentityOptions(options, beside);
+  const { common, webIdentity, token, accountId, reporting, region } = parseWebIdentityOptions(options, beside);
   const asked = token && new TextCallback("webIdentityToken", (signal) => token({ signal }));
   return made((heard) => {
     const session = native.openWebIdentity(common, webIdentity, heard, ...callableText(asked));
@@ -106,6 +110,7 @@ export const openWebIdentity: Open = (options, hear, beside) => {
       session,
       region: region ?? webIdentity.client.region,
       reporting,
+      accountId,
       hear,
       causes: { webIdentityToken: asked },
     };

@@ -3,14 +3,14 @@ import type { NativeIdentity } from "./binding";
 import type { AwsCredentialIdentity } from "./types";
 
 /** Plain, extensible and of its own: SDK clients write to it. */
-export function presented(keys: NativeIdentity): AwsCredentialIdentity {
+export function presented(keys: NativeIdentity, accountId: boolean): AwsCredentialIdentity {
   const credentials: Writable<AwsCredentialIdentity> = {
     accessKeyId: keys.accessKeyId,
     secretAccessKey: keys.secretAccessKey,
   };
   if (keys.sessionToken !== undefined) credentials.sessionToken = keys.sessionToken;
   if (keys.expirationMs !== undefined) credentials.expiration = new Date(keys.expirationMs);
-  if (keys.accountId !== undefined) credentials.accountId = keys.accountId;
+  if (accountId && keys.accountId !== undefined) credentials.accountId = keys.accountId;
   return Object.defineProperty(credentials, inspect.custom, redacted);
 }
 
