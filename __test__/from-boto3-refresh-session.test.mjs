@@ -20,7 +20,7 @@ test("every row has four cells and says which test holds it, or why there is non
     t.is(cells.length, 4, cells.join(" | "));
     const held = cells[3];
     const reason = held === "not yet" || /^left out: \S+/.test(held);
-    t.true(reason || held.replace(LINK, "") === ", ".repeat((held.match(LINK) ?? []).length - 1), held);
+    t.true(reason || /^T(, T)*$/.test(held.replace(LINK, "T")), cells.join(" | "));
   }
 });
 
