@@ -49,7 +49,8 @@ impl JsText {
             NativeTextReply { kind: Some(kind), .. } => {
                 let param = self.0.param();
                 Err(Error::new(wrong, format!("what `{param}` gave is of type {kind}, not a string"))
-                    .with_param(param))
+                    .with_param(param)
+                    .with_hint("It must give, or resolve to, a string. The keys held are kept."))
             }
             NativeTextReply { .. } => Err(self.0.uncallable()),
         }

@@ -17,6 +17,7 @@
 //! | [`mfa`] | MFA codes: asked for when they are needed, and none sent twice |
 //! | [`options`] | the options of every method, and the machine's settings of them |
 //! | [`listener`] | what a session tells whoever listens |
+//! | `token_file` | files with a token that somebody else renews |
 //! | [`ca`], [`proxy`] | options of every source that goes over the network |
 //! | [`pin`] | where a token's PIN comes from |
 //! | [`clock`] | the system's clocks: the only place that tells the time |
@@ -43,6 +44,7 @@ pub mod source;
 pub mod sts;
 #[cfg(test)]
 mod tests;
+mod token_file;
 pub mod web_identity;
 
 pub use alarm::{Alarm, SystemAlarm};

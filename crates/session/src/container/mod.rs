@@ -6,14 +6,13 @@
 mod place;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use refresh_session_container::{Authorization, ContainerClient};
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
 use refresh_session_core::{Calendar, Clock, Code, Error, Issued, Result};
-use refresh_session_tls::{Material, TlsConfig, Trust};
+use refresh_session_tls::{TlsConfig, Trust};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -22,6 +21,7 @@ pub use place::{ContainerEnvironment, ContainerOptions, Environment};
 
 use crate::description::Description;
 use crate::source::{Fetching, Source};
+use crate::token_file;
 use place::{Place, Token};
 
 const ATTEMPTS: u32 = 3;
@@ -70,7 +70,9 @@ impl ContainerSource {
         let location = self.place.location(&environment)?;
         let authorization = match self.place.token(&environment)? {
             Some(Token::Text(token)) => Some(token),
-            Some(Token::File { path, from }) => Some(read(path, from).await?),
+            Some(Token::File { path, from }) => {
+                Some(Authorization::of_file(&token_file::read(path, from).await?, from)?)
+            }
             None => None,
         };
         let tls = if location.needs_tls() {
@@ -83,7 +85,9 @@ impl ContainerSource {
 
     async fn system_trust(&self) -> Result<TlsConfig> {
         let (calendar, clock) = (self.calendar.clone(), self.clock.clone());
-        blocking(move || TlsConfig::new(None, &Trust::System, true, &calendar, clock)).await
+        spawn_blocking(move || TlsConfig::new(None, &Trust::System, true, &calendar, clock))
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))
     }
 }
 
@@ -123,15 +127,4 @@ impl fmt::Debug for ContainerSource {
 /// One that asks for a pause is left alone.
 fn may_pass(error: &Error) -> bool {
     error.retryable() && error.retry_after().is_none()
-}
-
-async fn read(path: PathBuf, from: &'static str) -> Result<Authorization> {
-    Authorization::of_file(&blocking(move || Material::Path(path).read(from)).await?, from)
-}
-
-/// Off the runtime's workers.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(Error::new(Code::Closed, "the runtime is shutting down")))
 }

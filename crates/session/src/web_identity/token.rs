@@ -1,14 +1,14 @@
 //! Where web identity tokens come from: OpenID Connect tokens that somebody else renews.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use refresh_session_core::{Code, Error, Result, Secret};
-use refresh_session_tls::Material;
 
 use crate::description::Description;
 use crate::source::Fetching;
+use crate::token_file;
 
 /// The bounds of `WebIdentityToken` in the STS API reference.
 const LENGTH: std::ops::RangeInclusive<usize> = 4..=20_000;
@@ -44,7 +44,7 @@ impl TokenSource {
 
     pub(super) async fn obtain(&self) -> Result<Secret> {
         let token = match self {
-            Self::File(path) => read(path, self.param()).await?,
+            Self::File(path) => token_file::read(path.clone(), self.param()).await?,
             Self::Value(token) => token.clone(),
             Self::Provider(provider) => provider.token().await?,
         };
@@ -59,15 +59,6 @@ impl TokenSource {
         }
         true
     }
-}
-
-/// A file that is not there now may be there at the next attempt: whoever writes it renews it.
-async fn read(path: &Path, param: &'static str) -> Result<Secret> {
-    let file = Material::Path(path.to_owned());
-    tokio::task::spawn_blocking(move || file.read(param))
-        .await
-        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "reading the token file was cut short")))
-        .map_err(|error| error.with_retryable(true))
 }
 
 fn check(token: Secret, param: &'static str) -> Result<Secret> {
