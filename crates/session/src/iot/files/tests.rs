@@ -185,7 +185,10 @@ fn the_same_content_in_other_files_is_another_source() {
 fn a_change_that_leaves_size_and_times_as_they_were_is_seen() {
     let (folder, files, _) = bed();
     let (key, path) = (KeyPair::generate().unwrap(), folder.0.join("cert"));
-    let (one, other) = (pair(&key), pair(&key));
+    let one = pair(&key);
+    // The length of a signature varies.
+    let alike = |other: &(String, String)| other.0.len() == one.0.len();
+    let other = std::iter::repeat_with(|| pair(&key)).find(alike).unwrap();
     write(&folder, &one);
     let times = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
     let touch = || std::fs::File::options().write(true).open(&path).unwrap().set_times(times).unwrap();
