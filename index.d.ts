@@ -85,6 +85,22 @@ export declare class RefreshableSession extends SessionEvents {
 	 * read fetches new ones. Whether they are.
 	 */
 	invalidate(accessKeyId: string): boolean;
+	/**
+	 * Who this session's credentials belong to: STS is asked, with the credentials themselves. Fetches some if there are none.
+	 *
+	 * @param config - which STS; default: the session's `stsClientConfig`, else that of its region.
+	 * @throws ValidationError naming `region` if there is none; the errors of the fetch and of STS.
+	 */
+	getCallerIdentity(config?: StsClientConfig): Promise<CallerIdentity>;
+	/** The same as `getCallerIdentity`. */
+	whoami(config?: StsClientConfig): Promise<CallerIdentity>;
+	/**
+	 * Of a session of `"sts"`: who the credentials belong to that the role is assumed with.
+	 *
+	 * @param config - as for `getCallerIdentity`.
+	 * @throws ValidationError for the other methods, which start from no AWS credentials.
+	 */
+	sourceIdentity(config?: StsClientConfig): Promise<CallerIdentity>;
 	/** How the session stands. Holds no secret. */
 	status(): SessionStatus;
 	/** Ends the session: fetches stop, keys are wiped, connections and token sessions close. Idempotent. */
@@ -222,6 +238,19 @@ export interface AwsCredentialIdentityProvider {
 	(identityProperties?: Record<string, unknown>): Promise<AwsCredentialIdentity>;
 	/** The client need not cache: every call is answered from memory while the keys are fresh. */
 	readonly memoized?: boolean;
+}
+/** Who credentials belong to, as STS says. */
+export interface CallerIdentity {
+	/** Of the session. */
+	readonly method: Method;
+	/**
+	 * What its credentials come from: `"sts-assume-role"`, `"iot-x509"`, `"container"`, `"web-identity"`, or the name of the
+	 * function. Of a source identity `"source-credentials"`, `"profile"` or `"default-chain"`.
+	 */
+	readonly source: string;
+	readonly Account?: string;
+	readonly Arn?: string;
+	readonly UserId?: string;
 }
 /**
  * The clients that a session keeps: `session.cache`.

@@ -58,9 +58,12 @@ impl From<Warning> for NativeWarning {
 
 /// A defect of ours, as an error.
 pub(crate) fn internal(message: &str) -> NativeError {
+    defect(message).into()
+}
+
+pub(crate) fn defect(message: &str) -> Error {
     Error::new(Code::Internal, message)
         .with_hint("Please report this with the version and the options' names.")
-        .into()
 }
 
 /// The error codes with their class, for the check of `docs/errors.md`.

@@ -5,6 +5,7 @@
 //! | `options` | data transfer objects, names and order as in `src/ts`; conversion to the session's options |
 //! | `session` | the one native class |
 //! | `error` | a core error as a plain object; `src/ts/errors.ts` makes the class of it |
+//! | `caller` | who a session is: an STS made for the question |
 //! | `event` | a session's events, as calls of a JavaScript function |
 //! | `fresh` | whether a copy of the keys may be used: the call that is made for every signature |
 //! | `status` | how a session stands |
@@ -24,6 +25,7 @@
 #![cfg_attr(test, allow(dead_code, reason = "napi-derive registers nothing in a test build"))]
 #![allow(missing_docs, reason = "napi-derive generates undocumented items; ours carry their docs")]
 
+mod caller;
 mod calls;
 mod container;
 mod custom;

@@ -104,11 +104,12 @@ pub fn open_sts(
         let (clock, calendar) = (around.clock.clone(), around.calendar.clone());
         let common = common.to_options();
         let options = options.into_options(base, code, common.timeout)?;
+        let base = options.base.clone();
         let (source, warnings) = StsSource::new(options, clock, calendar)?;
         let region = Some(source.region().to_owned());
         let settings = source.settings(&common)?;
         let session = Session::open(Box::new(source), &settings, around, listener)?;
-        Ok(NativeSession::new(session, region, warnings))
+        Ok(NativeSession::new(session, region, warnings).on(base))
     })
 }
 

@@ -1,18 +1,21 @@
 //! The one native class: a session.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{Either, Function, PromiseRaw};
 use napi_derive::napi;
 use refresh_session_core::{Result, Secret, Warning};
 use refresh_session_refresh::Demand;
-use refresh_session_session::{Presented, Session};
+use refresh_session_session::{BaseCredentials, Presented, Session};
 
+use crate::caller::{self, NativeCaller};
 use crate::error::{NativeError, NativeWarning};
 use crate::event::unix_millis;
 use crate::fresh;
 use crate::status::NativeStatus;
+use crate::sts::NativeStsClientOptions;
 
 /// Keys as JavaScript gets them.
 #[napi(object)]
@@ -36,6 +39,8 @@ pub struct NativeIdentity {
 pub struct NativeSession {
     session: Arc<Session>,
     region: Option<String>,
+    /// What signs the requests for the keys, where that is credentials too.
+    base: Option<Arc<dyn BaseCredentials>>,
     /// Of the constructor.
     warnings: Mutex<Vec<Warning>>,
 }
@@ -44,7 +49,11 @@ type Outcome = Either<NativeIdentity, NativeError>;
 
 impl NativeSession {
     pub(crate) fn new(session: Session, region: Option<String>, warnings: Vec<Warning>) -> Self {
-        Self { session: Arc::new(session), region, warnings: Mutex::new(warnings) }
+        Self { session: Arc::new(session), region, base: None, warnings: Mutex::new(warnings) }
+    }
+
+    pub(crate) fn on(self, base: Arc<dyn BaseCredentials>) -> Self {
+        Self { base: Some(base), ..self }
     }
 }
 
@@ -78,6 +87,21 @@ impl NativeSession {
     #[napi]
     pub fn invalidate(&self, access_key_id: String) -> bool {
         self.session.invalidate(&access_key_id)
+    }
+
+    /// Who STS says the session's keys are, or, for `base`, the credentials they are got with.
+    #[napi(ts_return_type = "Promise<NativeCaller | NativeError>")]
+    pub fn caller<'env>(
+        &self,
+        env: &'env Env,
+        base: bool,
+        client: NativeStsClientOptions,
+        timeout_ms: u32,
+    ) -> napi::Result<PromiseRaw<'env, Either<NativeCaller, NativeError>>> {
+        let base = self.base.as_ref().filter(|_| base).cloned();
+        let limit = Duration::from_millis(timeout_ms.into());
+        let asking = caller::caller(self.session.clone(), base, client, limit);
+        env.spawn_future(async move { Ok(either(asking.await)) })
     }
 
     /// How things stand.

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import type { NativeEvent, NativeIdentity } from "./binding";
+import { callerIdentity, sourceIdentity } from "./caller";
 import type { ClientCache } from "./client/ClientCache";
 import { Clients } from "./client/Clients";
 import { clientCacheOption } from "./client/options";
@@ -11,6 +12,7 @@ import { type Open, openContainer, openCustom, openIot, openSts, openWebIdentity
 import { boolean, type Checks, checked, invalid, optionsObject, quoted } from "./options/check";
 import { providerOf } from "./provider";
 import type { SessionOptions } from "./sessionOptions";
+import type { CallerIdentity, StsClientConfig } from "./sts/types";
 import type {
   AwsCredentialIdentityProvider,
   Method,
@@ -133,6 +135,31 @@ export class RefreshableSession extends SessionEvents {
   invalidate(accessKeyId: string): boolean {
     if (typeof accessKeyId !== "string") throw invalid("accessKeyId", accessKeyId, "a string");
     return this.#engine.invalidate(accessKeyId);
+  }
+
+  /**
+   * Who this session's credentials belong to: STS is asked, with the credentials themselves. Fetches some if there are none.
+   *
+   * @param config - which STS; default: the session's `stsClientConfig`, else that of its region.
+   * @throws ValidationError naming `region` if there is none; the errors of the fetch and of STS.
+   */
+  async getCallerIdentity(config?: StsClientConfig): Promise<CallerIdentity> {
+    return callerIdentity(this.#engine, config);
+  }
+
+  /** The same as `getCallerIdentity`. */
+  async whoami(config?: StsClientConfig): Promise<CallerIdentity> {
+    return callerIdentity(this.#engine, config);
+  }
+
+  /**
+   * Of a session of `"sts"`: who the credentials belong to that the role is assumed with.
+   *
+   * @param config - as for `getCallerIdentity`.
+   * @throws ValidationError for the other methods, which start from no AWS credentials.
+   */
+  async sourceIdentity(config?: StsClientConfig): Promise<CallerIdentity> {
+    return sourceIdentity(this.#engine, config);
   }
 
   /** How the session stands. Holds no secret. */

@@ -14,6 +14,8 @@ export declare class NativeSession {
   identity(demand: 'valid' | 'fresh' | 'forced'): Promise<NativeIdentity | NativeError>
   /** A service answered that these keys are no good any more. True if they are the ones held. */
   invalidate(accessKeyId: string): boolean
+  /** Who STS says the session's keys are, or, for `base`, the credentials they are got with. */
+  caller(base: boolean, client: NativeStsClientOptions, timeoutMs: number): Promise<NativeCaller | NativeError>
   /** How things stand. */
   status(): NativeStatus
   /** The AWS region in the endpoint's name. */
@@ -65,6 +67,13 @@ export interface NativeCertificate {
   /** What is wrong with it; then the four above are missing. */
   problem?: string
   uri: string
+}
+
+/** What `GetCallerIdentity` answers. */
+export interface NativeCaller {
+  account: string
+  arn: string
+  userId: string
 }
 
 /** Options of every method. */

@@ -6,7 +6,15 @@
  */
 
 import { bare } from "./bare";
-import type { NativeError, NativeEvent, NativeIdentity, NativeSession } from "./binding";
+import type {
+  NativeCaller,
+  NativeError,
+  NativeEvent,
+  NativeIdentity,
+  NativeSession,
+  NativeStsClientOptions,
+} from "./binding";
+import type { Whereabouts } from "./caller";
 import { toError } from "./errors";
 import type { Hear } from "./hearing";
 import { presented } from "./presented";
@@ -24,6 +32,7 @@ export interface Opened {
   reporting: Reporting;
   /** Whether the source's account id is handed on. */
   accountId: boolean;
+  caller: Whereabouts;
   hear?: Hear | undefined;
   causes?: Causes | undefined;
 }
@@ -38,6 +47,7 @@ export class Engine {
   readonly method: Method;
   /** Of the options, else as the source knows it. */
   readonly region: string | undefined;
+  readonly caller: Whereabouts;
   readonly #native: NativeSession;
   readonly #reporting: Reporting;
   readonly #accountId: boolean;
@@ -47,10 +57,11 @@ export class Engine {
   #copy: NativeIdentity | undefined;
   #closing: Promise<undefined> | undefined;
 
-  constructor({ method, session, region, reporting, accountId, hear, causes = {} }: Opened) {
+  constructor({ method, session, region, reporting, accountId, caller, hear, causes = {} }: Opened) {
     if (isFailure(session)) throw toError(bare(session));
     this.method = method;
     this.region = region ?? session.region() ?? undefined;
+    this.caller = caller;
     this.#native = session;
     this.#freshSerial = session.freshSerial();
     this.#reporting = reporting;
@@ -87,6 +98,13 @@ export class Engine {
     const result = bare(await this.#native.identity(demand));
     if (isFailure(result)) throw this.error(result);
     if (!this.closed) this.#copy = result;
+    return result;
+  }
+
+  /** Who STS says these keys are, or, for `base`, the credentials they are got with. */
+  async whoIs(base: boolean, client: NativeStsClientOptions, timeoutMs: number): Promise<NativeCaller> {
+    const result = bare(await this.#native.caller(base, client, timeoutMs));
+    if (isFailure(result)) throw this.error(result);
     return result;
   }
 

@@ -31,6 +31,7 @@ export type { SessionOptions } from "./sessionOptions";
 export type {
   AssumeRole,
   AssumeRoleWithWebIdentity,
+  CallerIdentity,
   ContainerOptions,
   MfaCommandOptions,
   MfaContext,

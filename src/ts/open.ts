@@ -15,7 +15,7 @@ import { containerEnvironment, parseContainerOptions } from "./options/container
 import { parseCustomOptions, parseProviderOptions } from "./options/custom";
 import { parseIotOptions } from "./options/iot";
 import { parseStsOptions, parseWebIdentityOptions } from "./options/sts";
-import { baseProvider } from "./sts/base";
+import { baseProvider, sourceOf } from "./sts/base";
 import type { MfaTokenProvider } from "./sts/types";
 import type { AwsCredentialIdentityProvider } from "./types";
 import { weakly } from "./weakly";
@@ -28,7 +28,8 @@ export const openIot: Open = (options, hear, beside) => {
   const { common, iot, pin, accountId, reporting, region } = parseIotOptions(options, beside);
   return made((heard) => {
     const session = native.openIot(common, iot, heard, pin && weakly(pin, (held) => held.ask(), noPin));
-    return { method: "iot", session, region, reporting, accountId, hear, causes: { "pkcs11.userPin": pin } };
+    const caller = { source: "iot-x509", timeoutMs: common.timeoutMs };
+    return { method: "iot", session, region, reporting, accountId, caller, hear, causes: { "pkcs11.userPin": pin } };
   });
 };
 
@@ -40,7 +41,17 @@ export const openCustom: Open = (options, hear, beside) => {
   return made((heard) => {
     const custom = bare({ provider: false, same: callback.same });
     const session = native.openCustom(common, custom, heard, ...callable(callback));
-    return { method: "custom", session, region, reporting, accountId, hear, causes: { customCredentials: callback } };
+    const caller = { source: nameOf(call), timeoutMs: common.timeoutMs };
+    return {
+      method: "custom",
+      session,
+      region,
+      reporting,
+      accountId,
+      caller,
+      hear,
+      causes: { customCredentials: callback },
+    };
   });
 };
 
@@ -53,7 +64,8 @@ export function openProvider(provider: AwsCredentialIdentityProvider, options: u
   return made((heard) => {
     const custom = bare({ provider: true, same: callback.same });
     const session = native.openCustom(common, custom, heard, ...callable(callback));
-    return { method: "custom", session, region, reporting, accountId, causes: { provider: callback } };
+    const caller = { source: nameOf(provider), timeoutMs: common.timeoutMs };
+    return { method: "custom", session, region, reporting, accountId, caller, causes: { provider: callback } };
   });
 }
 
@@ -70,7 +82,8 @@ export const openContainer: Open = (options, hear, beside) => {
       async () => containerEnvironment(),
       () => {},
     );
-    return { method: "container", session, region, reporting, accountId, hear };
+    const caller = { source: "container", timeoutMs: common.timeoutMs };
+    return { method: "container", session, region, reporting, accountId, caller, hear };
   });
 };
 
@@ -84,6 +97,7 @@ export const openSts: Open = (options, hear, beside) => {
   const owner = { call, argument: mfa, name: "sourceCredentials", withAccountId: false, settings: common };
   const base = CredentialsCallback.of(owner, () => call());
   const code = mfa && mfaCallback(mfa, sts.assumeRole);
+  const baseSource = sourceOf({ sourceCredentials, profile });
   return made((heard) => {
     const given = bare({ ...sts, same: base.same });
     const session = native.openSts(common, given, heard, ...callable(base), ...callableText(code));
@@ -93,6 +107,7 @@ export const openSts: Open = (options, hear, beside) => {
       region: region ?? sts.client.region,
       reporting,
       accountId,
+      caller: { source: "sts-assume-role", baseSource, client: sts.client, timeoutMs: common.timeoutMs },
       hear,
       causes: { sourceCredentials: base, mfaTokenProvider: code },
     };
@@ -111,11 +126,17 @@ export const openWebIdentity: Open = (options, hear, beside) => {
       region: region ?? webIdentity.client.region,
       reporting,
       accountId,
+      caller: { source: "web-identity", client: webIdentity.client, timeoutMs: common.timeoutMs },
       hear,
       causes: { webIdentityToken: asked },
     };
   });
 };
+
+/** A function as it is called in reports. */
+function nameOf({ name }: { readonly name: string }): string {
+  return typeof name === "string" && name !== "" ? name : "custom";
+}
 
 function mfaCallback(mfa: MfaTokenProvider, { serialNumber = "", roleArn }: NativeAssumeRole): TextCallback {
   return new TextCallback("mfaTokenProvider", (signal) => mfa({ serialNumber, roleArn, signal }));

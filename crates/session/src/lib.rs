@@ -60,6 +60,7 @@ pub use pin::{PinProvider, PinSource};
 pub use session::Session;
 pub use source::{Fetching, Source};
 pub use sts::{
-    BaseCredentials, ProvidedBase, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity,
+    BaseCredentials, ProvidedBase, StsClientOptions, StsLink, StsOptions, StsSource, base_identity,
+    caller_identity,
 };
 pub use web_identity::{TokenProvider, TokenSource, WebIdentityOptions, WebIdentitySource};

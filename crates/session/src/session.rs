@@ -59,6 +59,14 @@ impl Session {
     /// The source's error when there are no keys to serve, or for a demand that wants a fetch's outcome;
     /// `ERR_CLOSED`.
     pub async fn identity(&self, demand: Demand) -> Result<Presented> {
+        self.while_open(async { Ok(self.engine().present(self.engine().read(demand).await?)) }).await
+    }
+
+    /// The outcome of `asking`, which is dropped when the session is closed.
+    ///
+    /// # Errors
+    /// Those of `asking`; `ERR_CLOSED`.
+    pub async fn while_open<T>(&self, asking: impl Future<Output = Result<T>>) -> Result<T> {
         let closing = self.closing.notified();
         tokio::pin!(closing);
         closing.as_mut().enable();
@@ -66,7 +74,7 @@ impl Session {
             return Err(closed());
         }
         tokio::select! {
-            outcome = self.engine().read(demand) => outcome.map(|held| self.engine().present(held)),
+            outcome = asking => outcome,
             () = closing => Err(closed()),
         }
     }

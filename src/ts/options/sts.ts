@@ -20,6 +20,7 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from "../ty
 import {
   boolean,
   type Check,
+  type Checked,
   type Checks,
   checked,
   defined,
@@ -194,6 +195,12 @@ export function parseWebIdentityOptions(options: unknown, beside?: readonly stri
   };
 }
 
+/** A `StsClientConfig` that is given apart from a session's options. */
+export function parseStsClientConfig(given: unknown, region: string | undefined): NativeStsClientOptions {
+  const config = given === undefined ? undefined : checked<StsClientConfig>(given, clientChecks, "stsClientConfig.");
+  return stsClient(config, region);
+}
+
 /** Which of them are wanted, and what may be in them, is known in Rust. */
 function assumeRole(given: AssumeRole & AssumeRoleWithWebIdentity): NativeAssumeRole {
   return defined<NativeAssumeRole>({
@@ -215,7 +222,7 @@ function assumeRole(given: AssumeRole & AssumeRoleWithWebIdentity): NativeAssume
   });
 }
 
-function stsClient(given: StsClientConfig | undefined, region: string | undefined): NativeStsClientOptions {
+function stsClient(given: Checked<StsClientConfig> | undefined, region: string | undefined): NativeStsClientOptions {
   const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
   const ca = given?.ca;
   return defined<NativeStsClientOptions>({

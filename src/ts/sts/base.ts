@@ -21,6 +21,12 @@ export function baseProvider({ sourceCredentials, profile }: BaseOptions): AwsCr
   return known;
 }
 
+/** Where they come from, in a word. */
+export function sourceOf({ sourceCredentials, profile }: BaseOptions): string {
+  if (sourceCredentials !== undefined) return "source-credentials";
+  return profile === undefined ? "default-chain" : "profile";
+}
+
 /** By profile; `undefined` is the default chain. */
 const ofProfiles = new Map<string | undefined, AwsCredentialIdentityProvider>();
 

@@ -1,6 +1,6 @@
 /** Types of the methods that go to AWS STS. Parameters of its API have their AWS spelling. */
 
-import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, CommonOptions } from "../types";
+import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, CommonOptions, Method } from "../types";
 
 /** Parameters of AssumeRole; see the AWS STS API reference for what each means. */
 export interface AssumeRole {
@@ -60,6 +60,20 @@ export interface StsClientConfig {
   ca?: string | Uint8Array;
   /** HTTP proxy, or `false` for none. Default: the environment's `https_proxy` and `no_proxy`. */
   proxy?: string | false;
+}
+
+/** Who credentials belong to, as STS says. */
+export interface CallerIdentity {
+  /** Of the session. */
+  readonly method: Method;
+  /**
+   * What its credentials come from: `"sts-assume-role"`, `"iot-x509"`, `"container"`, `"web-identity"`, or the name of the
+   * function. Of a source identity `"source-credentials"`, `"profile"` or `"default-chain"`.
+   */
+  readonly source: string;
+  readonly Account?: string;
+  readonly Arn?: string;
+  readonly UserId?: string;
 }
 
 /** What an MFA provider is told. */

@@ -22,7 +22,7 @@ use refresh_session_sts::options::DEFAULT_SESSION_NAME;
 use tokio::time::timeout;
 
 pub use base::{BaseCredentials, ProvidedBase};
-pub use caller::caller_identity;
+pub use caller::{base_identity, caller_identity};
 pub use link::StsLink;
 pub use options::{StsClientOptions, StsOptions};
 pub use refresh_session_sts::{AssumeRoleFields, CallerIdentity, ProvidedContext, WebIdentityFields};
@@ -137,14 +137,8 @@ impl Source for StsSource {
     }
 
     fn timed_out(&self, limit: Duration) -> Error {
-        let silent = |param: &'static str, what: &str| {
-            let message = format!("`{param}` gave no {what} within {} ms", limit.as_millis());
-            Error::new(Code::Timeout, message)
-                .with_param(param)
-                .with_hint("It must settle in time; or raise `timeoutMs`.")
-        };
         match self.stage.load(Ordering::Relaxed) {
-            stage if stage == Stage::Base as u8 => silent("sourceCredentials", "credentials"),
+            stage if stage == Stage::Base as u8 => no_base_in_time(limit),
             stage if stage == Stage::Code as u8 => no_code_in_time(self.mfa.as_ref().map(MfaProvider::limit)),
             _ => self.link.timed_out(limit),
         }
@@ -170,6 +164,13 @@ impl fmt::Debug for StsSource {
             .field("link", &self.link)
             .finish_non_exhaustive()
     }
+}
+
+fn no_base_in_time(limit: Duration) -> Error {
+    let message = format!("`sourceCredentials` gave no credentials within {} ms", limit.as_millis());
+    Error::new(Code::Timeout, message)
+        .with_param("sourceCredentials")
+        .with_hint("It must settle in time; or raise `timeoutMs`.")
 }
 
 fn no_code_in_time(limit: Option<Duration>) -> Error {
