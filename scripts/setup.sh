@@ -10,6 +10,7 @@ package_of() {
   case "$1" in
     cc) echo build-essential ;;
     openssl) echo openssl ;;
+    faketime) echo faketime ;;
     gnutls-serv) echo gnutls-bin ;;
     libykcs11.so) echo ykcs11 ;;
     libopencryptoki.so | pkcsslotd) echo opencryptoki ;;
