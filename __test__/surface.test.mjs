@@ -91,13 +91,16 @@ test.serial("a session has these members and no others", (t) => {
     "close",
     "constructor",
     "credentials",
+    "getCallerIdentity",
     "invalidate",
     "method",
     "ready",
     "refresh",
     "refreshableCredentials",
+    "sourceIdentity",
     "status",
     "toJSON",
+    "whoami",
   ]);
   const session = sessionFor(t, bed.pem());
   t.true(session instanceof EventEmitter);

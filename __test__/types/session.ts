@@ -5,6 +5,7 @@ import { ListBucketsCommand, type ListBucketsCommandOutput, S3Client } from "@aw
 import { STSClient } from "@aws-sdk/client-sts";
 import { S3Client as OldS3Client } from "client-s3-600";
 import {
+  type CallerIdentity,
   type ClientCache,
   type ClientCacheStats,
   client,
@@ -114,6 +115,17 @@ holds<Same<ReturnType<typeof session.invalidate>, boolean>>();
 holds<Same<Zone, "empty" | "fresh" | "advisory" | "mandatory" | "expired" | "closed">>();
 const { zone, expiresAt, refreshAt, fetches, failures, lastError, clockOffsetMs, certificateExpiry } = session.status();
 holds<Same<typeof zone, Zone>>();
+holds<Same<ReturnType<typeof session.whoami>, Promise<CallerIdentity>>>();
+holds<Same<typeof session.whoami, typeof session.getCallerIdentity>>();
+holds<Same<typeof session.whoami, typeof session.sourceIdentity>>();
+session
+  .whoami({ region: "eu-west-1", endpoint: new URL("https://sts.example") })
+  .then(({ Account, Arn, UserId, source }) => {
+    holds<Same<typeof Account | typeof Arn | typeof UserId, string | undefined>>();
+    holds<Same<typeof source, string>>();
+  });
+// @ts-expect-error no such option of STS
+session.whoami({ regoin: "eu-west-1" });
 holds<Same<typeof lastError, Error | undefined>>();
 holds<Same<[typeof fetches, typeof failures, typeof clockOffsetMs], [number, number, number | undefined]>>();
 for (const date of [expiresAt, refreshAt, certificateExpiry]) holds<Same<typeof date, Date | undefined>>();
