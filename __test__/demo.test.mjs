@@ -29,6 +29,10 @@ test("the demo tells the whole story, ends well and leaves nothing behind", asyn
     /certificate "ec256"[\s\S]*certificate "hsm-ec256"[\s\S]*ERR_THING_NOT_ATTACHED[\s\S]*Check `thingName`/,
   );
   t.regex(output, /ERR_SERVICE_UNAVAILABLE: the keys held serve on[\s\S]*calls of AWS, 0 failed/);
+  t.regex(
+    output,
+    /the gateway {4}arn:aws:sts::123456789012:assumed-role\/GatewayRole\/[\s\S]*the role {7}arn:aws:sts::210987654321:assumed-role\/FleetRole\/[\s\S]*stored {9}s3:\/\/.*: 21\.5 °C/,
+  );
   t.notRegex(output, /canary|\bat .*\(.*:\d+:\d+\)/i, "neither secrets nor stack traces");
   t.deepEqual(await readdir(scratch), []);
   await rm(scratch, { recursive: true });

@@ -53,8 +53,11 @@ async function demonstrate(aws) {
   console.log("\n4. Keys of 10 seconds, and from the third second on the endpoint is down for 4 of them");
   const lasting = await outage(aws, inToken);
 
-  const good = pem === 0 && hsm === 0 && wrong === 1 && lasting === 0;
-  const end = "That is all: examples/iot.mjs and examples/outage.mjs are the programs that ran.";
+  console.log("\n5. The key in the token opens the way to another account: its role is assumed, and stores in S3");
+  const stored = await otherAccount(aws, inToken);
+
+  const good = pem === 0 && hsm === 0 && wrong === 1 && lasting === 0 && stored === 0;
+  const end = "That is all: iot.mjs, outage.mjs and other-account.mjs of examples/ are the programs that ran.";
   console.log(good ? `\n${end}` : "\nSomething went wrong, see above.");
   return good ? 0 : 1;
 }
@@ -85,9 +88,26 @@ async function outage(aws, session) {
   return code;
 }
 
-async function example(aws, session, name, ...args) {
+/** Runs the example that assumes a role on the way to S3. */
+async function otherAccount(aws, gateway) {
+  const assumeRole = { RoleArn: aws.iam.roles.FleetRole, RoleSessionName: aws.thing };
+  const options = {
+    gateway,
+    role: { assumeRole, stsClientConfig: { region: "eu-west-1", endpoint: aws.sts.http } },
+    client: { region: "eu-west-1", endpoint: aws.s3.http, forcePathStyle: true },
+    place: { Bucket: aws.s3.bucket, Key: `readings/${aws.thing}` },
+  };
+  const [code] = await once(await started(aws, options, "other-account"), "exit");
+  return code;
+}
+
+function example(aws, session, name, ...args) {
+  return started(aws, { session, client: { region: "eu-west-1", endpoint: aws.sts.http } }, name, ...args);
+}
+
+async function started(aws, content, name, ...args) {
   const options = join(dir, "options.json");
-  await writeFile(options, JSON.stringify({ session, client: { region: "eu-west-1", endpoint: aws.sts.http } }));
+  await writeFile(options, JSON.stringify(content));
   // A proxy of this machine would be asked for the testbed.
   const env = { ...process.env, no_proxy: "localhost", SOFTHSM2_CONF: aws.tokens.conf, NODE_NO_WARNINGS: "1" };
   return spawn(process.execPath, [`examples/${name}.mjs`, options, ...args], { stdio: "inherit", env });
