@@ -19,7 +19,7 @@ let stsClientConfig;
 
 test.before(async () => {
   bed = await startTestbed();
-  for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
+  for (const name of Object.keys(process.env)) if (/^AWS_(?!SDK_)/.test(name)) delete process.env[name];
   stsClientConfig = { region, endpoint: bed.sts.http };
 });
 test.beforeEach(() => bed.reset());

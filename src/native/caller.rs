@@ -6,7 +6,9 @@ use std::time::Duration;
 use napi_derive::napi;
 use refresh_session_core::Result;
 use refresh_session_session::clock::calendar;
-use refresh_session_session::{BaseCredentials, Session, StsLink, SystemClock, base_identity, caller_identity};
+use refresh_session_session::{
+    BaseCredentials, Session, StsLink, SystemClock, base_identity, caller_identity,
+};
 
 use crate::guard::guarded_task;
 use crate::sts::NativeStsClientOptions;

@@ -23,7 +23,9 @@ use crate::options::CommonOptions;
 use crate::proxy::ProxyOptions;
 use crate::session::Session;
 use crate::source::{Fetching, Source};
-use crate::sts::{BaseCredentials, StsClientOptions, StsLink, StsOptions, StsSource, caller_identity};
+use crate::sts::{
+    BaseCredentials, StsClientOptions, StsLink, StsOptions, StsSource, base_identity, caller_identity,
+};
 use crate::web_identity::{TokenSource, WebIdentityOptions, WebIdentitySource};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/Gateway";
@@ -320,5 +322,15 @@ async fn whoami_is_asked_with_the_keys_of_the_session() {
     let caller = caller_identity(&session, &link, limit).await.unwrap();
     assert_eq!((&*caller.account, &*caller.user_id), ("123456789012", "A:gw"));
     assert_eq!(world.log.lock().unwrap().last().unwrap(), "GetCallerIdentity ASIAEXAMPLE");
-    session.close().await;
+
+    let asked = world.log.lock().unwrap().len();
+    base_identity(&session, &world, &link, limit).await.unwrap();
+    assert_eq!(world.log.lock().unwrap()[asked..], ["base", "GetCallerIdentity AKIAEXAMPLE"]);
+    let silent = World { silent: Some("base"), ..World::default() };
+    let error = base_identity(&session, &silent, &link, Duration::from_millis(10)).await.unwrap_err();
+    assert_eq!((error.code(), error.param()), (Code::Timeout, Some("sourceCredentials")));
+
+    let waiting = base_identity(&session, &silent, &link, limit);
+    let (outcome, ()) = tokio::join!(waiting, session.close());
+    assert_eq!(outcome.unwrap_err().code(), Code::Closed);
 }
