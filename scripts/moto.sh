@@ -15,5 +15,5 @@ command -v python3 >/dev/null || skip 'there is no python3'
 rm -rf "$venv"
 python3 -m venv "$venv" 2>/dev/null >&2 || skip 'python3 cannot make a venv (Debian: python3-venv)'
 printf 'moto: installing version %s\n' "$version"
-"$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check "moto[server]==$version" || skip 'pip could not install it'
+timeout 300 "$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check "moto[server]==$version" || skip 'pip could not install it'
 printf '%s\n' "$version" > "$venv/version"
