@@ -38,10 +38,17 @@ pub(crate) fn error(request: &Request<'_>, said: &Said<'_>, response: &HttpRespo
         return error.with_response(status, request_id, None);
     }
     let (code, found, hint) = classify(request, said, status);
-    Error::new(code, format!("STS refused {action} (HTTP {status}): {found}"))
+    let error = Error::new(code, format!("STS refused {action} (HTTP {status}): {found}"))
         .with_hint(hint)
         .with_response(status, request_id, shown(said.code))
-        .with_retry_after(retry_after(&response.headers))
+        .with_retry_after(retry_after(&response.headers));
+    match code {
+        // Only there an option gives what signs.
+        Code::SourceCredentialsExpired | Code::SourceCredentialsRefused if action == "AssumeRole" => {
+            error.with_param("sourceCredentials")
+        }
+        _ => error,
+    }
 }
 
 fn classify(request: &Request<'_>, said: &Said<'_>, status: u16) -> (Code, String, String) {
@@ -207,6 +214,18 @@ mod tests {
             if status >= 300 {
                 assert_eq!(error.aws_error_type().unwrap_or_default(), code);
             }
+        }
+    }
+
+    #[test]
+    fn credentials_that_sign_are_an_option_of_one_action() {
+        for (code, action, param) in [
+            ("ExpiredToken", "AssumeRole", Some("sourceCredentials")),
+            ("InvalidClientTokenId", "AssumeRole", Some("sourceCredentials")),
+            ("ExpiredToken", "GetCallerIdentity", None),
+            ("AccessDenied", "AssumeRole", None),
+        ] {
+            assert_eq!(refused(action, 403, &said(code, ""), &[]).param(), param, "{code}");
         }
     }
 
