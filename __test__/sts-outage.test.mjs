@@ -94,7 +94,7 @@ test.serial("no secret is in anything a session shows, says or fails with", asyn
     ["error", { code: "AccessDenied", message: "User: canarySECRET canaryTOKEN" }],
     ["error", { code: "ValidationError", message: "canarySECRET" }],
     ["truncated-json", {}],
-    ["wrong-type-field", { name: "secretAccessKey" }],
+    ["empty-field", { name: "secretAccessKey" }],
     ["bad-expiration", { value: "canarySECRET" }],
   ]) {
     await bed.faultOf("sts", mode, params, 1);

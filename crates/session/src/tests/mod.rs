@@ -11,6 +11,7 @@
 //! | `deferred`, `eager` | who starts a fetch, and when |
 //! | `events`, `status` | what is told |
 //! | `custom` | a callback as the source |
+//! | `codes` | a person who is asked for MFA codes |
 //! | `roles` | STS and web identity as the source |
 //! | `threads` | many threads, on the machine's own clock |
 //! | `shutdown` | the runtime ends first |
@@ -18,6 +19,7 @@
 //! Time is virtual wherever time matters: nothing sleeps.
 
 pub(crate) mod bed;
+mod codes;
 mod copies;
 mod custom;
 mod deferred;
