@@ -87,7 +87,12 @@ test.serial("a thread has an environment of its own, and sessions of its own", a
   );
 });
 
-for (const url of ["http://192.0.2.1/x", "http://198.51.100.1/latest", "http://203.0.113.1/", "http://[2001:db8::1]/"]) {
+for (const url of [
+  "http://192.0.2.1/x",
+  "http://198.51.100.1/latest",
+  "http://203.0.113.1/",
+  "http://[2001:db8::1]/",
+]) {
   test.serial(`${url} is refused, from the options and from the environment`, async (t) => {
     t.like(
       t.throws(() => open(t, { fullUri: url })),

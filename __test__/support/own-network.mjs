@@ -3,7 +3,8 @@
 import { execFileSync } from "node:child_process";
 import { start } from "../children/run.mjs";
 
-const NAMESPACES = process.getuid() === 0 ? "-mn" : "-rmn";
+/** What `unshare` takes for them. */
+export const NAMESPACES = process.getuid() === 0 ? "-mn" : "-rmn";
 
 /** Why this machine has none, if it has none. */
 export const whyNot = (() => {
