@@ -14,6 +14,8 @@ use crate::ca::{self, CaOptions};
 use crate::description::Description;
 use crate::proxy;
 
+const CA: &str = "stsClientConfig.ca";
+
 /// An endpoint of STS with everything that leads there.
 pub struct StsLink {
     endpoint: StsEndpoint,
@@ -47,12 +49,14 @@ impl StsLink {
         let named = server_name.clone();
         let settings = StsSettings { region, endpoint, use_fips, use_dualstack, server_name };
         let endpoint = StsEndpoint::new(settings)?;
-        let proxy = proxy::on_the_way_to(endpoint.target(), &options.proxy)?;
+        let proxy = proxy::on_the_way_to(endpoint.target(), &options.proxy)
+            .map_err(|error| error.with_param("stsClientConfig.proxy"))?;
         let (trust, bundle) = match ca {
             CaOptions::System => (Trust::System, None),
             CaOptions::Bundle(material) => {
-                let material = material.loaded("ca")?;
-                (Trust::bundle(&material)?, Some(material.read("ca")?))
+                let material = material.loaded(CA)?;
+                let trust = Trust::bundle(&material).map_err(|error| error.with_param(CA))?;
+                (trust, Some(material.read(CA)?))
             }
         };
         let mut warnings = Vec::new();
