@@ -9,14 +9,18 @@ use tokio::task::spawn_blocking;
 /// What the file holds now, read off the runtime's workers. `from`: the option or variable that names it.
 ///
 /// # Errors
-/// `ERR_FILE_UNREADABLE`, retryable: one that is not there may be there at the next attempt.
+/// `ERR_FILE_UNREADABLE`, and `ERR_BAD_CREDENTIALS` if it is empty. Both are retryable: whoever writes it may be about to.
 pub(crate) async fn read(path: PathBuf, from: &'static str) -> Result<Secret> {
     spawn_blocking(move || Material::Path(path).read(from))
         .await
         .unwrap_or_else(|_| Err(Error::new(Code::Internal, "reading the token's file was cut short")))
-        .map_err(|error| {
-            error.with_retryable(true).with_hint(
+        .map_err(|error| match error.code() {
+            Code::InvalidOption => {
+                let found = format!("`{from}` gave no token: its file is empty, as while it is being written");
+                Error::new(Code::BadCredentials, found).with_param(from).with_hint("The keys held are kept.")
+            }
+            _ => error.with_retryable(true).with_hint(
                 "Check that the path is right and that the user of this process may read it. It is read anew for every fetch.",
-            )
+            ),
         })
 }

@@ -67,8 +67,12 @@ fn check(token: Secret, param: &'static str) -> Result<Secret> {
         let whole = trimmed.len() == token.expose().len();
         return Ok(if whole { token } else { Secret::new(trimmed.to_vec()) });
     }
+    Err(none(param))
+}
+
+fn none(param: &'static str) -> Error {
     let message = format!("`{param}` gave no token: 4 to 20000 visible ASCII characters are one");
-    Err(Error::new(Code::BadCredentials, message).with_param(param).with_hint("The keys held are kept."))
+    Error::new(Code::BadCredentials, message).with_param(param).with_hint("The keys held are kept.")
 }
 
 #[cfg(test)]
@@ -97,6 +101,8 @@ mod tests {
             std::fs::write(&path, format!("{token}\n")).unwrap();
             assert_eq!(source.obtain().await.unwrap().expose(), token.as_bytes());
         }
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(source.obtain().await.unwrap_err().code(), Code::BadCredentials);
         std::fs::remove_file(&path).unwrap();
         assert_eq!(TokenSource::File("/".into()).obtain().await.unwrap_err().code(), Code::FileUnreadable);
     }
