@@ -161,7 +161,7 @@ test("an endpoint, CA or proxy of STS that is none is named in full", (t) => {
       ],
     ],
     ["ca", ["/nonexistent/ca.pem", "-----BEGIN CERTIFICATE-----\ncanary\n-----END CERTIFICATE-----"]],
-    ["proxy", ["localhost:1", "ftp://localhost", "socks5://localhost"]],
+    ["proxy", ["http://", "ftp://localhost", "socks5://localhost"]],
   ]) {
     for (const method of ["sts", "webIdentity"]) {
       for (const value of values) {
