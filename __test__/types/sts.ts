@@ -7,7 +7,6 @@ import {
   fromWebIdentity,
   type MfaTokenProvider,
   RefreshableSession,
-  type StsOptions,
 } from "refresh-session";
 
 const role = { RoleArn: "arn:aws:iam::123456789012:role/Gateway" };
@@ -63,4 +62,4 @@ fromAssumeRole({ assumeRole, mfaTokenProvider: () => 123456 });
 // @ts-expect-error no MFA device there
 fromWebIdentity({ assumeRole: { ...role, SerialNumber: "GAHT12345678" }, webIdentityTokenFile: "/run/token" });
 // @ts-expect-error an endpoint is of another method
-const wrong: StsOptions = { assumeRole, endpoint: "a.example" };
+fromAssumeRole({ assumeRole, endpoint: "a.example" });

@@ -55,6 +55,13 @@ export interface NativeAssumeRole {
   providedContexts?: Array<NativeProvidedContext>
 }
 
+/** What `GetCallerIdentity` answers. */
+export interface NativeCaller {
+  account: string
+  arn: string
+  userId: string
+}
+
 /** A certificate. */
 export interface NativeCertificate {
   label?: string
@@ -67,13 +74,6 @@ export interface NativeCertificate {
   /** What is wrong with it; then the four above are missing. */
   problem?: string
   uri: string
-}
-
-/** What `GetCallerIdentity` answers. */
-export interface NativeCaller {
-  account: string
-  arn: string
-  userId: string
 }
 
 /** Options of every method. */
