@@ -110,17 +110,31 @@ test.serial("a reader that has left is no failure", async (t) => {
 
 test.serial("whoami says whose credentials they are, without a secret", async (t) => {
   const config = await configFor(t, bed.pem());
-  const { code, stdout, stderr } = await run(["whoami", "--json", "--config", config]);
+  const { code, stdout, stderr } = await run(["whoami", "--json", "--offline", "--config", config]);
   t.is(code, 0, stderr);
   const { accessKeyId, expiration, ...rest } = JSON.parse(stdout);
   t.deepEqual(rest, { method: "iot", source: { endpoint: bed.iot.endpoint, roleAlias: "gateway-role" } });
   t.regex(accessKeyId, /^ASIA/);
   t.true(Date.parse(expiration) > Date.now());
-  const plain = await run(["whoami", "--config", config]);
+  const plain = await run(["whoami", "--offline", "--config", config]);
   t.regex(
     plain.stdout,
     /^method {6}iot\nsource {6}localhost:\d+ gateway-role\naccess key {2}ASIA\w+\nexpires {5}\d{4}-[^\n]+Z\n$/,
   );
+});
+
+test.serial("whoami asks STS, and says why where that does not know", async (t) => {
+  const config = await configFor(t, { ...bed.pem(), region: "eu-west-1" });
+  const asked = await run(["whoami", "--json", "--config", config, "--identity-endpoint", bed.sts.http]);
+  t.is(asked.code, 0, asked.stderr);
+  const { arn, account, userId } = JSON.parse(asked.stdout);
+  t.regex(arn, /^arn:aws:sts::123456789012:assumed-role\/[^/]+\/[0-9a-f]+$/);
+  t.is(account, "123456789012");
+  t.true(userId.length > 0);
+  const refused = await run(["whoami", "--config", config, "--identity-endpoint", "http://127.0.0.1:1"]);
+  t.is(refused.code, 0, refused.stderr);
+  t.regex(refused.stdout, /^access key {2}ASIA\w+$/m);
+  t.regex(refused.stdout, /^not known {3}ERR_CONNECT: /m);
 });
 
 test.serial("whoami fails as the others do", async (t) => {

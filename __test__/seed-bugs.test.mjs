@@ -1,14 +1,15 @@
 // The known faults of boto3-refresh-session, one test for each that what exists here could have too.
 //
-// Faults of features that are not in this build, to be tested with them:
+// Those of other features have their tests with them:
 //
-// * STS sessions: B6 (`whoami` and `client("sts")` are the base identity), B10 for their options
-// * MFA: B1, B2 and B11 for its prompts and its output, B20
-// * MQTT: B7
-// * certificates and keys that are replaced on disk while a session is open: B15
-// * a store on disk: B21
-// * proxies: B17, but for the limits that exist
-// * presigned URLs that ask for a least life: B23
+// * B6 (`whoami` and `client("sts")` are the base identity): whoami.test.mjs, sts.test.mjs
+// * B10 for the options of roles: options-roles.test.mjs
+// * MFA, B1, B2 and B11 for its prompts and its output, B20: mfa.test.mjs, mfa-command.test.mjs
+// * the container method that could never succeed and printed the keys: container.test.mjs
+// * B15 (certificates and keys that are replaced while a session is open): rotation.test.mjs, rotation-load.test.mjs
+// * B17 (proxies): link.test.mjs
+//
+// Not in this build: B7 (MQTT), B21 (a store on disk), B23 (presigned URLs that ask for a least life).
 //
 // Serial: the endpoint's faults and its log are common to all.
 

@@ -41,8 +41,12 @@ export function program(): Command {
     .addHelpText("after", EXIT_CODES)
     .action(credentialProcess);
 
-  withSessionFlags(added(refreshSession, "whoami").option("--json", "print JSON"))
-    .description("Fetch credentials and print whose they are, without the secrets.")
+  const who = added(refreshSession, "whoami")
+    .option("--json", "print JSON")
+    .option("--offline", "do not ask STS")
+    .option("--identity-endpoint <url>", "the STS that is asked; default AWS's in the region");
+  withSessionFlags(who)
+    .description("Fetch credentials, ask STS whose they are, and print that without the secrets.")
     .addHelpText("after", EXIT_CODES)
     .action(whoami);
 
