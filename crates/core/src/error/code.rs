@@ -21,6 +21,8 @@ pub enum Class {
     Request,
     /// The token, its module or its PIN. `Pkcs11Error`.
     Pkcs11,
+    /// An MQTT operation or connection: what the server, its limits or the queue say to it. `MqttError`.
+    Mqtt,
     /// The session is closed. `ClosedError`.
     Closed,
     /// Us: a defect. `RefreshError` itself.
@@ -38,6 +40,7 @@ impl Class {
             Self::Connection => "ConnectionError",
             Self::Request => "RequestError",
             Self::Pkcs11 => "Pkcs11Error",
+            Self::Mqtt => "MqttError",
             Self::Closed => "ClosedError",
             Self::Internal => "RefreshError",
         }
@@ -237,6 +240,49 @@ codes! {
     Pkcs11Hung = "ERR_PKCS11_HUNG", Pkcs11, true;
     /// Any other return value of the module.
     Pkcs11Call = "ERR_PKCS11_CALL", Pkcs11, true;
+
+    /// A topic or filter that MQTT or the limits do not allow.
+    MqttTopic = "ERR_MQTT_TOPIC", Mqtt, false;
+    /// QoS 2: AWS IoT has none.
+    MqttQos = "ERR_MQTT_QOS", Mqtt, false;
+    /// A property that this packet or version of MQTT cannot carry, or a text too long for it.
+    MqttProperty = "ERR_MQTT_PROPERTY", Mqtt, false;
+    /// The packet is larger than the limits or the server allow.
+    MqttPacketTooLarge = "ERR_MQTT_PACKET_TOO_LARGE", Mqtt, false;
+    /// More subscriptions than the limits allow on one connection.
+    MqttTooManySubscriptions = "ERR_MQTT_TOO_MANY_SUBSCRIPTIONS", Mqtt, false;
+    /// The server said that it cannot do this: retained messages, QoS 1, wildcards, shared subscriptions.
+    MqttUnsupported = "ERR_MQTT_UNSUPPORTED", Mqtt, false;
+    /// The queue is full.
+    MqttQueueFull = "ERR_MQTT_QUEUE_FULL", Mqtt, true;
+    /// There is no connection, and no offline queue.
+    MqttOffline = "ERR_MQTT_OFFLINE", Mqtt, true;
+    /// A full queue dropped the message, by its policy.
+    MqttDropped = "ERR_MQTT_DROPPED", Mqtt, true;
+    /// The message waited in the queue for longer than it may.
+    MqttExpired = "ERR_MQTT_EXPIRED", Mqtt, true;
+    /// The operation did not settle within its time; the message says whether it was sent.
+    MqttTimeout = "ERR_MQTT_TIMEOUT", Mqtt, true;
+    /// The operation was cancelled; the message says whether it was sent.
+    MqttCancelled = "ERR_MQTT_CANCELLED", Mqtt, false;
+    /// The server refused the message; the reason is in the message.
+    MqttPublishRefused = "ERR_MQTT_PUBLISH_REFUSED", Mqtt, false;
+    /// The server refused every filter; the reasons are in the message.
+    MqttSubscribeRefused = "ERR_MQTT_SUBSCRIBE_REFUSED", Mqtt, false;
+    /// An acknowledgement for a message of an earlier connection, or given before.
+    MqttStaleAck = "ERR_MQTT_STALE_ACK", Mqtt, false;
+    /// The server refused the connection: client identifier, policy, certificate, quota.
+    MqttConnectRefused = "ERR_MQTT_CONNECT_REFUSED", Mqtt, true;
+    /// The server ended the connection, with a reason or without a word.
+    MqttDisconnected = "ERR_MQTT_DISCONNECTED", Mqtt, true;
+    /// Another connection with the same client identifier took the session over.
+    MqttTakenOver = "ERR_MQTT_TAKEN_OVER", Mqtt, true;
+    /// Nothing came back within the ping timeout.
+    MqttKeepAlive = "ERR_MQTT_KEEP_ALIVE", Mqtt, true;
+    /// The server did not answer a CONNECT, PUBLISH, SUBSCRIBE or UNSUBSCRIBE in time.
+    MqttNoAnswer = "ERR_MQTT_NO_ANSWER", Mqtt, true;
+    /// What came is not MQTT, or not allowed there.
+    MqttProtocol = "ERR_MQTT_PROTOCOL", Mqtt, true;
 
     /// The session is closed.
     Closed = "ERR_CLOSED", Closed, false;
