@@ -160,7 +160,7 @@ fn farewell(from: Reader) -> Decoded<Farewell> {
 /// Both may be left out from behind.
 fn reason_and_properties(mut from: Reader, bearer: u16) -> Decoded<(Reason, Option<Box<Properties>>)> {
     let reason = if from.is_empty() { Reason::SUCCESS } else { Reason(from.u8()?) };
-    let properties = if from.len() == 0 { None } else { Properties::read(&mut from, bearer)? };
+    let properties = if from.is_empty() { None } else { Properties::read(&mut from, bearer)? };
     from.end()?;
     Ok((reason, properties))
 }

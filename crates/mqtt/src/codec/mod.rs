@@ -55,6 +55,10 @@ pub enum DecodeError {
     },
     /// A packet of QoS 2, which we never ask for.
     QoS2,
+    /// More unacknowledged messages than we said.
+    Window,
+    /// A topic alias above what we said.
+    Alias,
 }
 
 impl DecodeError {
@@ -69,6 +73,8 @@ impl DecodeError {
             Self::Protocol(_) => Reason::PROTOCOL,
             Self::TooLarge { .. } => Reason::TOO_LARGE,
             Self::QoS2 => Reason::QOS,
+            Self::Window => Reason::RECEIVE_MAXIMUM,
+            Self::Alias => Reason::TOPIC_ALIAS,
         }
     }
 }
@@ -79,6 +85,8 @@ impl fmt::Display for DecodeError {
             Self::Malformed(what) | Self::Protocol(what) => f.write_str(what),
             Self::TooLarge { size, max } => write!(f, "a packet of {size} bytes, of which we take {max}"),
             Self::QoS2 => f.write_str("a packet of QoS 2, that was not asked for"),
+            Self::Window => f.write_str("more unacknowledged messages than the receive maximum"),
+            Self::Alias => f.write_str("a topic alias above the topic alias maximum"),
         }
     }
 }

@@ -19,10 +19,6 @@ impl Reader {
         self.bytes.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// What is left.
     pub(super) fn rest(self) -> Bytes {
         self.bytes
