@@ -1,6 +1,6 @@
 //! The codec against the two specifications, byte by byte, and against one that others wrote.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 use bytes::{Bytes, BytesMut};
 use refresh_session_mqtt::codec::encode::{self, PublishHead};

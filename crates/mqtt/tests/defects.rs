@@ -1,6 +1,6 @@
 //! The defects of rumqttc's event loop, each as what must not happen here.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

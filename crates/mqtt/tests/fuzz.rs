@@ -1,6 +1,6 @@
 //! Bytes that went wrong, from fixed seeds: no panic, no endless loop, no frame that disappears.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 use bytes::BytesMut;
 use fastrand::Rng;

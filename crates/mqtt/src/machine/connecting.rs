@@ -32,7 +32,8 @@ impl Machine {
         encode::connect(&mut opened.out, self.settings.version, &self.greeting());
         self.last_connect = Some(now);
         let until = now.after(self.settings.connack_limit);
-        self.state = State::Greeting { link: Box::new(opened), until };
+        let doubtful = std::mem::replace(&mut self.unanswered_greeting, true);
+        self.state = State::Greeting { link: Box::new(opened), until, doubtful };
     }
 
     /// The transport did not come up.
@@ -79,9 +80,13 @@ impl Machine {
 
     pub(super) fn greeted(&mut self, now: BootTime, mut answer: ConnAck) {
         if answer.reason.is_failure() {
+            if let State::Greeting { doubtful, .. } = self.state {
+                self.unanswered_greeting = doubtful;
+            }
             return self.end(now, Cause::Refused(answer.reason), answer.properties.take());
         }
         let asked_clean = self.greeting().clean_start;
+        let State::Greeting { doubtful, .. } = self.state else { return };
         if answer.session_present && asked_clean {
             let error = DecodeError::Protocol("a session where a clean start was asked for");
             return self.end(now, Cause::BadBytes(error), None);
@@ -100,10 +105,16 @@ impl Machine {
         if let Some(id) = said.and_then(|said| said.assigned_client_id.clone()) {
             self.assigned_client_id = Some(id);
         }
+        if !answer.session_present || doubtful {
+            self.ask_again();
+        }
         if !answer.session_present {
             self.session_lost();
+        } else if doubtful {
+            self.subscriptions.session_doubtful();
         }
         self.had_session = true;
+        self.unanswered_greeting = false;
         self.refuse_what_the_server_lacks();
         let resubscribing = self.subscriptions.lost();
         self.tell(Event::Connected {

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use refresh_session_core::{BootTime, Error};
 
 use super::link::Link;
-use super::operation::What;
+use super::operation::{RequestKind, What};
 use super::{Event, LinkId, Machine, OpId, State};
 use crate::backoff::Lane;
 use crate::cause::{self, Cause, Circumstances};
@@ -87,6 +87,7 @@ impl Machine {
                 Owner::Again(_) | Owner::ForgottenPublish | Owner::ForgottenRequest => {}
             }
         }
+        self.asked_filters.clear();
         self.subscriptions.connection_lost();
     }
 
@@ -97,6 +98,23 @@ impl Machine {
             request.on_wire[*place] = false;
         }
         self.requests.insert(id);
+    }
+
+    /// What was granted to a request that is not answered to its end was granted in a session that is gone, or may be.
+    pub(super) fn ask_again(&mut self) {
+        for id in &self.requests {
+            let Some(operation) = self.operations.get_mut(id) else { continue };
+            let What::Request(request) = &mut operation.what else { continue };
+            if request.kind != RequestKind::Subscribe {
+                continue;
+            }
+            for (wish, reason) in request.wishes.iter().zip(&mut request.reasons) {
+                let granted = reason.is_some_and(|reason| !reason.is_failure());
+                if granted && self.subscriptions.stands(&wish.filter) {
+                    *reason = None;
+                }
+            }
+        }
     }
 
     /// The server has no session.

@@ -35,10 +35,10 @@ pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish,
 /// One machine stands for one client identifier. Its driver owns the clock, the timer, the transport and the callers.
 ///
 /// * **`handle_*`** tell it what happened. Where that hangs on time they take the boot time `now`, which must not go back.
-/// * **`poll_*`** ask what to do next. After *any* `handle_*`: [`poll_event`](Self::poll_event) and
-///   [`poll_transmit`](Self::poll_transmit) in turn until neither gives anything, then
-///   [`poll_timeout`](Self::poll_timeout), and [`handle_timeout`](Self::handle_timeout) when that time comes. Coming
-///   late, or for nothing, does no harm.
+/// * **`poll_*`** ask what to do next. After *any* `handle_*`, again and again until neither gives anything:
+///   [`poll_transmit`](Self::poll_transmit) first, for it may settle operations, then [`poll_event`](Self::poll_event), which
+///   may acknowledge messages. Then [`poll_timeout`](Self::poll_timeout), and
+///   [`handle_timeout`](Self::handle_timeout) when that time comes. Coming late, or for nothing, does no harm.
 ///
 /// | The driver | does |
 /// |---|---|
@@ -72,7 +72,7 @@ pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish,
 /// | the limits are kept | topics, sizes, subscriptions when asked for; rates and windows when sent |
 /// | memory is bounded | the queue counts all messages that are not settled |
 /// | SUBSCRIBE, UNSUBSCRIBE, PUBACK, PINGREQ, DISCONNECT never wait for messages | they go first, and no window holds them |
-/// | a lost session is told and repaired | subscriptions that were granted are asked for again, and only then |
+/// | a lost session is told and repaired | subscriptions that were granted are asked for again: if the server has no session, or if an earlier CONNECT was never answered, since that may have made the session anew |
 /// | a dead connection is found | within keep-alive and ping limit; sooner if something waits for an acknowledgement |
 /// | attempts are apart | by the backoff, and by `connect_interval` |
 ///
@@ -95,6 +95,8 @@ pub struct Machine {
     waiting: BTreeSet<OpId>,
     /// SUBSCRIBE and UNSUBSCRIBE of which a part is to be sent.
     requests: BTreeSet<OpId>,
+    /// Filters of requests that are on the wire.
+    asked_filters: BTreeSet<Text>,
     ids: PacketIds,
     subscriptions: Subscriptions,
     pending: Pending,
@@ -104,6 +106,9 @@ pub struct Machine {
     last_connect: Option<BootTime>,
     /// A session was opened before: the next CONNECT asks for it.
     had_session: bool,
+    /// A CONNECT was sent that was never answered, since the last that was: it may have made a new session, of which the
+    /// next CONNACK says only that it is there.
+    unanswered_greeting: bool,
     assigned_client_id: Option<Text>,
     /// Closing: operations have until then.
     closing: Option<BootTime>,
@@ -122,7 +127,7 @@ enum State {
     Offline,
     Waiting { until: BootTime, lane: Lane },
     Opening { id: LinkId, until: BootTime },
-    Greeting { link: Box<Link>, until: BootTime },
+    Greeting { link: Box<Link>, until: BootTime, doubtful: bool },
     Online(Box<Link>),
     Closed,
 }
@@ -143,6 +148,7 @@ impl Machine {
             timers: BTreeSet::new(),
             waiting: BTreeSet::new(),
             requests: BTreeSet::new(),
+            asked_filters: BTreeSet::new(),
             ids: PacketIds::default(),
             subscriptions: Subscriptions::default(),
             pending: Pending::default(),
@@ -150,6 +156,7 @@ impl Machine {
             failures: 0,
             last_connect: None,
             had_session: false,
+            unanswered_greeting: false,
             assigned_client_id: None,
             closing: None,
             stats: Stats::default(),

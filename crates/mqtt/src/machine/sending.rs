@@ -1,5 +1,7 @@
 //! What goes to the wire, in which order.
 
+use std::collections::BTreeSet;
+
 use bytes::{Buf as _, Bytes};
 use refresh_session_core::BootTime;
 
@@ -74,45 +76,65 @@ impl Machine {
             encode::subscribe(&mut link.out, version, id, &wishes);
             link.sent_request(now, id, serial);
         }
-        while link.retiring.is_none()
-            && let Some(operation) = self.requests.first().copied()
-        {
-            let Some(found) = self.operations.get_mut(&operation) else {
-                self.requests.pop_first();
-                continue;
-            };
-            let What::Request(request) = &mut found.what else { return };
-            let mut places = Vec::new();
-            let mut wishes: Vec<Subscription> = Vec::new();
-            for place in request.open() {
-                let wish = &request.wishes[place];
-                let lengths = wishes.iter().chain(std::iter::once(wish)).map(|wish| wish.filter.len());
-                if places.len() == most
-                    || (!places.is_empty() && encode::filters_size(lengths) > link.terms.packet)
-                {
-                    break;
-                }
-                places.push(place);
-                wishes.push(wish.clone());
-            }
-            if places.is_empty() {
-                self.requests.pop_first();
-                continue;
-            }
-            let Some((id, serial)) = self.ids.take(Owner::Request(operation, places.clone())) else { break };
-            for place in places {
-                request.on_wire[place] = true;
-            }
-            found.was_sent = true;
-            match request.kind {
-                RequestKind::Subscribe => encode::subscribe(&mut link.out, version, id, &wishes),
-                RequestKind::Unsubscribe => {
-                    let filters: Vec<Text> = wishes.into_iter().map(|wish| wish.filter).collect();
-                    encode::unsubscribe(&mut link.out, version, id, &filters);
-                }
-            }
-            link.sent_request(now, id, serial);
+        if link.retiring.is_some() {
+            return;
         }
+        let mut held: BTreeSet<Text> = BTreeSet::new();
+        for operation in self.requests.clone() {
+            while !self.ids.is_full() && self.encode_request(now, operation, &mut held) {}
+        }
+    }
+
+    /// One packet of a request; whether there was anything to be sent. About one filter one request at a time is on the
+    /// wire, in the order in which they were made: or one that has to be repeated could undo a later one.
+    fn encode_request(&mut self, now: BootTime, operation: OpId, held: &mut BTreeSet<Text>) -> bool {
+        let version = self.settings.version;
+        let most = usize::from(self.settings.limits.filters_per_packet);
+        let State::Online(link) = &mut self.state else { return false };
+        let Some(found) = self.operations.get_mut(&operation) else { return false };
+        let What::Request(request) = &mut found.what else { return false };
+        let mut places = Vec::new();
+        let mut wishes: Vec<Subscription> = Vec::new();
+        let mut is_held = false;
+        for place in request.open() {
+            let wish = &request.wishes[place];
+            if self.asked_filters.contains(&wish.filter) || held.contains(&wish.filter) {
+                held.insert(wish.filter.clone());
+                is_held = true;
+                continue;
+            }
+            let lengths = wishes.iter().chain(std::iter::once(wish)).map(|wish| wish.filter.len());
+            if places.len() == most
+                || (!places.is_empty() && encode::filters_size(lengths) > link.terms.packet)
+            {
+                break;
+            }
+            self.asked_filters.insert(wish.filter.clone());
+            places.push(place);
+            wishes.push(wish.clone());
+        }
+        if places.is_empty() {
+            if !is_held {
+                self.requests.remove(&operation);
+            }
+            return false;
+        }
+        let Some((id, serial)) = self.ids.take(Owner::Request(operation, places.clone())) else {
+            return false;
+        };
+        for place in places {
+            request.on_wire[place] = true;
+        }
+        found.was_sent = true;
+        match request.kind {
+            RequestKind::Subscribe => encode::subscribe(&mut link.out, version, id, &wishes),
+            RequestKind::Unsubscribe => {
+                let filters: Vec<Text> = wishes.into_iter().map(|wish| wish.filter).collect();
+                encode::unsubscribe(&mut link.out, version, id, &filters);
+            }
+        }
+        link.sent_request(now, id, serial);
+        true
     }
 
     fn encode_messages(&mut self, now: BootTime) {

@@ -45,10 +45,11 @@ impl Machine {
 
     fn forget_request(&mut self, id: OpId, request: &Request, was_sent: bool) {
         self.ids.forget_request(id);
-        for (wish, reason) in request.wishes.iter().zip(&request.reasons) {
-            if reason.is_none() {
-                self.subscriptions.given_up(&wish.filter, id, was_sent);
+        for ((wish, reason), on_wire) in request.wishes.iter().zip(&request.reasons).zip(&request.on_wire) {
+            if *on_wire {
+                self.asked_filters.remove(&wish.filter);
             }
+            self.subscriptions.over(&wish.filter, id, was_sent && reason.is_none());
         }
     }
 
@@ -80,13 +81,14 @@ impl Machine {
         let What::Request(request) = &mut operation.what else { return };
         for (place, reason) in places.iter().zip(reasons) {
             request.reasons[*place] = Some(*reason);
-            request.on_wire[*place] = false;
             let wish = &request.wishes[*place];
+            if std::mem::take(&mut request.on_wire[*place]) {
+                self.asked_filters.remove(&wish.filter);
+            }
             match (request.kind, reason.is_failure()) {
-                (RequestKind::Subscribe, false) => self.subscriptions.granted(wish, id),
-                (RequestKind::Subscribe, true) => self.subscriptions.refused(&wish.filter, id),
-                (RequestKind::Unsubscribe, false) => self.subscriptions.left(&wish.filter, id),
-                (RequestKind::Unsubscribe, true) => self.subscriptions.given_up(&wish.filter, id, true),
+                (RequestKind::Subscribe, false) => self.subscriptions.granted(wish),
+                (RequestKind::Unsubscribe, false) => self.subscriptions.left(&wish.filter),
+                (_, true) => {}
             }
         }
         if !request.is_answered() {

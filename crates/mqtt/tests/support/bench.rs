@@ -119,7 +119,9 @@ impl Bench {
     pub(crate) fn pump(&mut self) {
         for round in 0.. {
             assert!(round < 100_000, "no end of polling");
-            if let Some(event) = self.machine.poll_event() {
+            if let Some(bytes) = self.machine.poll_transmit(self.now) {
+                self.to_server.extend_from_slice(&bytes);
+            } else if let Some(event) = self.machine.poll_event() {
                 match &event {
                     Event::Open { link, .. } => self.link = Some(*link),
                     Event::Shut { link, farewell } => {
@@ -130,8 +132,6 @@ impl Bench {
                     _ => {}
                 }
                 self.events.push(event);
-            } else if let Some(bytes) = self.machine.poll_transmit(self.now) {
-                self.to_server.extend_from_slice(&bytes);
             } else {
                 return;
             }
