@@ -13,9 +13,10 @@ enum Held {
     /// Whoever asked has given up when the request was on the wire already. It counts, and is not asked for again.
     Maybe,
     Yes,
-    /// It was granted; the session that held it is gone, or may be. Asked for again by itself.
+    /// It was granted; the session that held it is gone, or `maybe` not. Asked for again by itself.
     Lost {
         on_wire: bool,
+        maybe: bool,
     },
 }
 
@@ -33,7 +34,9 @@ struct Entry {
 impl Entry {
     /// To be asked for by itself: nobody else is about to.
     fn is_wanted_again(&self) -> bool {
-        self.held == (Held::Lost { on_wire: false }) && self.asking.is_empty() && self.leaving.is_empty()
+        matches!(self.held, Held::Lost { on_wire: false, .. })
+            && self.asking.is_empty()
+            && self.leaving.is_empty()
     }
 
     fn is_over(&self) -> bool {
@@ -100,8 +103,9 @@ impl Subscriptions {
             entry.leaving.retain(|other| *other != operation);
             if unanswered {
                 entry.held = match (asked, entry.held) {
-                    (true, Held::No) | (_, Held::Maybe) | (false, Held::Yes) => Held::Maybe,
-                    (false, Held::Lost { .. }) => Held::No,
+                    (true, Held::No) | (_, Held::Maybe) | (false, Held::Yes | Held::Lost { .. }) => {
+                        Held::Maybe
+                    }
                     (_, held) => held,
                 };
             }
@@ -119,19 +123,23 @@ impl Subscriptions {
     pub(crate) fn session_lost(&mut self) {
         self.change_all(|held| match held {
             Held::No | Held::Maybe => Held::No,
-            Held::Yes | Held::Lost { .. } => Held::Lost { on_wire: false },
+            Held::Yes | Held::Lost { .. } => Held::Lost { on_wire: false, maybe: false },
         });
     }
 
     /// The server may have no session but a new one.
     pub(crate) fn session_doubtful(&mut self) {
-        self.change_all(|held| if held == Held::Yes { Held::Lost { on_wire: false } } else { held });
+        self.change_all(|held| match held {
+            Held::Yes | Held::Lost { .. } => Held::Lost { on_wire: false, maybe: true },
+            held => held,
+        });
     }
 
     /// The connection is lost: what was being asked for again must be asked for once more.
     pub(crate) fn connection_lost(&mut self) {
         self.change_all(|held| match held {
-            Held::Lost { .. } => Held::Lost { on_wire: false },
+            // The request may have been granted all the same.
+            Held::Lost { on_wire, maybe } => Held::Lost { on_wire: false, maybe: maybe || on_wire },
             held => held,
         });
     }
@@ -147,7 +155,8 @@ impl Subscriptions {
             if taken.len() == most || (!taken.is_empty() && !fits(&taken, &entry.wish)) {
                 break;
             }
-            entry.held = Held::Lost { on_wire: true };
+            let maybe = matches!(entry.held, Held::Lost { maybe: true, .. });
+            entry.held = Held::Lost { on_wire: true, maybe };
             taken.push(entry.wish.clone());
         }
         self.recount();
@@ -158,10 +167,13 @@ impl Subscriptions {
     pub(crate) fn regained(&mut self, filter: &Text, granted: bool) -> bool {
         let mut waited = false;
         self.change(filter, |entry| {
-            waited = entry.held == Held::Lost { on_wire: true };
-            if waited {
-                entry.held = if granted { Held::Yes } else { Held::No };
-            }
+            let Held::Lost { on_wire: true, maybe } = entry.held else { return };
+            waited = true;
+            entry.held = match (granted, maybe) {
+                (true, _) => Held::Yes,
+                (false, true) => Held::Maybe,
+                (false, false) => Held::No,
+            };
         });
         waited
     }
