@@ -43,8 +43,12 @@ fn send() -> u64 {
     let mut acks = BytesMut::new();
     while done < MESSAGES {
         while machine.stats().pending < IN_FLIGHT && begun < MESSAGES {
-            let message =
-                Publish { topic: topic.clone(), payload: payload.clone(), qos: QoS::AtLeastOnce, ..Publish::default() };
+            let message = Publish {
+                topic: topic.clone(),
+                payload: payload.clone(),
+                qos: QoS::AtLeastOnce,
+                ..Publish::default()
+            };
             machine.handle_publish(at, message, Some(Duration::from_secs(60))).expect("room");
             begun += 1;
         }
@@ -54,7 +58,9 @@ fn send() -> u64 {
         acknowledge(&mut wire, &mut acks);
         machine.handle_input(at, link, &mut acks);
         while let Some(event) = machine.poll_event() {
-            let Event::Settled { outcome: Outcome::Acknowledged { .. }, .. } = event else { panic_at(&event) };
+            let Event::Settled { outcome: Outcome::Acknowledged { .. }, .. } = event else {
+                panic_at(&event)
+            };
             done += 1;
         }
         let _ = machine.poll_timeout();

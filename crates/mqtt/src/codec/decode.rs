@@ -20,13 +20,15 @@ pub fn decode(
     version: Version,
     max_size: usize,
 ) -> Result<Option<Incoming>, DecodeError> {
-    let Some((first, frame)) = frame(from, version, max_size)? else { return Ok(None) };
-    let mut frame = Reader::new(frame);
+    let Some(first) = from.first().copied() else { return Ok(None) };
     let flags = first & 0x0f;
     let kind = Kind::of(first);
+    // At once: what is no MQTT, such as a proxy's error page, may be shorter than it seems to say.
     if kind != Kind::Publish && flags != 0 {
         return Err(DecodeError::Malformed("reserved flags in the first byte"));
     }
+    let Some(frame) = frame(from, version, max_size)? else { return Ok(None) };
+    let mut frame = Reader::new(frame);
     let packet = match kind {
         Kind::Publish => Incoming::Publish(publish(flags, frame, version)?),
         Kind::PubAck => Incoming::PubAck(puback(frame, version)?),
@@ -52,16 +54,15 @@ pub fn decode(
     Ok(Some(packet))
 }
 
-/// Takes a whole packet off: its first byte and what follows the length.
-fn frame(from: &mut BytesMut, version: Version, max_size: usize) -> Decoded<Option<(u8, Bytes)>> {
-    let Some((first, rest)) = from.split_first() else { return Ok(None) };
-    let (first, (length, taken)) = match varint(rest) {
+/// Takes a whole packet off: what follows the length.
+fn frame(from: &mut BytesMut, version: Version, max_size: usize) -> Decoded<Option<Bytes>> {
+    let (length, taken) = match varint(&from[1..]) {
         Varint::Whole { value, taken }
             if version == Version::V5 && taken > 1 && value >> (7 * (taken - 1)) == 0 =>
         {
             return Err(DecodeError::Malformed("the length takes more bytes than it needs"));
         }
-        Varint::Whole { value, taken } => (*first, (value as usize, taken)),
+        Varint::Whole { value, taken } => (value as usize, taken),
         Varint::Cut => return Ok(None),
         Varint::TooLong => return Err(DecodeError::Malformed("the length takes more than 4 bytes")),
     };
@@ -73,7 +74,7 @@ fn frame(from: &mut BytesMut, version: Version, max_size: usize) -> Decoded<Opti
         return Ok(None);
     }
     let whole = from.split_to(size).freeze();
-    Ok(Some((first, whole.slice(1 + taken..))))
+    Ok(Some(whole.slice(1 + taken..)))
 }
 
 fn publish(flags: u8, mut from: Reader, version: Version) -> Decoded<Received> {

@@ -30,8 +30,11 @@ enum Sent {
 impl Machine {
     pub(super) fn next_transmit(&mut self, now: BootTime) -> Option<Bytes> {
         let link = match &mut self.state {
+            State::Greeting { link, .. } if link.out.is_empty() => return None,
             State::Greeting { link, .. } => {
-                return (!link.out.is_empty()).then(|| link.out.split().freeze());
+                // CONNECT leaves now, however long ago the transport came up.
+                self.last_connect = Some(now);
+                return Some(link.out.split().freeze());
             }
             State::Online(link) => link,
             _ => return None,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::BytesMut;
 use fastrand::Rng;
-use refresh_session_core::BootTime;
 use refresh_session_mqtt::Version;
 
 use crate::support::peer::{self, Said};
@@ -69,7 +68,6 @@ pub(crate) struct Broker {
     pub done: BTreeSet<u64>,
     pub sessions_lost: u64,
     pub terms: (u16, u32, u16),
-    pub connack_at: Option<BootTime>,
     pub over: bool,
 }
 
@@ -96,7 +94,6 @@ impl Broker {
             done: BTreeSet::new(),
             sessions_lost: 0,
             terms: (100, 128 * 1024, 0),
-            connack_at: None,
             over: false,
         }
     }
