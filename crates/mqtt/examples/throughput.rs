@@ -49,7 +49,7 @@ fn send() -> u64 {
                 qos: QoS::AtLeastOnce,
                 ..Publish::default()
             };
-            machine.handle_publish(at, message, Some(Duration::from_secs(60))).expect("room");
+            machine.handle_publish(at, message, Some(Duration::from_mins(1))).expect("room");
             begun += 1;
         }
         while let Some(bytes) = machine.poll_transmit(at) {

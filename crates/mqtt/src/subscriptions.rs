@@ -95,6 +95,15 @@ impl Subscriptions {
         self.change(filter, |entry| entry.held = Held::No);
     }
 
+    /// The server may have it.
+    pub(crate) fn unknown(&mut self, filter: &Text) {
+        self.change(filter, |entry| {
+            if entry.held == Held::No {
+                entry.held = Held::Maybe;
+            }
+        });
+    }
+
     /// An operation is over. `unanswered`: it was on the wire, and nobody knows.
     pub(crate) fn over(&mut self, filter: &Text, operation: OpId, unanswered: bool) {
         self.change(filter, |entry| {

@@ -275,7 +275,7 @@ fn others_read_what_we_write_in_mqtt_5() {
         payload: 20_000,
     };
     encode::publish(&mut out, V5, &head);
-    out.extend_from_slice(&[7; 20_000]);
+    out.extend_from_slice(&vec![7; 20_000]);
     assert_eq!(out.len(), head.size(V5));
     let v5::Packet::Publish(found) = v5::Packet::read(&mut out, None).unwrap() else { panic!() };
     assert_eq!((&found.topic[..], found.pkid, found.dup, found.retain), ("t/é".as_bytes(), 777, true, true));

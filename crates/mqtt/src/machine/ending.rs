@@ -96,6 +96,7 @@ impl Machine {
         let What::Request(request) = &mut operation.what else { return };
         for place in places {
             request.on_wire[*place] = false;
+            request.repeated[*place] = true;
         }
         self.requests.insert(id);
     }

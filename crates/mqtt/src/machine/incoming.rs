@@ -30,7 +30,7 @@ impl Machine {
             return match packet {
                 Incoming::ConnAck(answer) => self.greeted(now, answer),
                 Incoming::Disconnect(farewell) => {
-                    self.end(now, Cause::Said(farewell.reason), farewell.properties)
+                    self.end(now, Cause::Said(farewell.reason), farewell.properties);
                 }
                 _ => self.wrong(now, DecodeError::Protocol("a packet before CONNACK")),
             };
@@ -51,7 +51,7 @@ impl Machine {
             Incoming::SubAck(acks) | Incoming::UnsubAck(acks) => self.suback(now, &acks),
             Incoming::PingResp => {}
             Incoming::Disconnect(farewell) => {
-                self.end(now, Cause::Said(farewell.reason), farewell.properties)
+                self.end(now, Cause::Said(farewell.reason), farewell.properties);
             }
             Incoming::ConnAck(_) => self.wrong(now, DecodeError::Protocol("a second CONNACK")),
         }

@@ -142,8 +142,14 @@ impl Link {
     /// When the next PINGREQ is due: a tenth before the keep-alive is over, in either direction. A link on which only
     /// one side speaks may be dead.
     pub(super) fn ping_at(&self) -> Option<BootTime> {
-        let keep_alive = self.terms.keep_alive.filter(|_| self.ping == Ping::Idle)?;
-        Some(self.last_out.min(self.last_in).after(keep_alive.saturating_sub(keep_alive / 10)))
+        let keep_alive = self.terms.keep_alive?;
+        let from = match self.ping {
+            Ping::Idle => self.last_out.min(self.last_in),
+            // The answer may stand behind much else. The server must hear from us all the same.
+            Ping::Written(_) => self.last_out,
+            Ping::Wanted(_) => return None,
+        };
+        Some(from.after(keep_alive.saturating_sub(keep_alive / 10)))
     }
 
     /// When the answer to a ping is overdue. Anything that comes in counts as a sign of life.

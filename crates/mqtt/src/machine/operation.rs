@@ -37,6 +37,8 @@ pub(super) struct Request {
     pub wishes: Vec<Subscription>,
     pub reasons: Vec<Option<Reason>>,
     pub on_wire: Vec<bool>,
+    /// Sent on an earlier connection and not answered: whatever the answer is now, the server may have granted it then.
+    pub repeated: Vec<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,7 +50,13 @@ pub(super) enum RequestKind {
 impl Request {
     pub(super) fn new(kind: RequestKind, wishes: Vec<Subscription>) -> Self {
         let filters = wishes.len();
-        Self { kind, wishes, reasons: vec![None; filters], on_wire: vec![false; filters] }
+        Self {
+            kind,
+            wishes,
+            reasons: vec![None; filters],
+            on_wire: vec![false; filters],
+            repeated: vec![false; filters],
+        }
     }
 
     /// What has to be sent.

@@ -88,6 +88,7 @@ impl Machine {
             match (request.kind, reason.is_failure()) {
                 (RequestKind::Subscribe, false) => self.subscriptions.granted(wish),
                 (RequestKind::Unsubscribe, false) => self.subscriptions.left(&wish.filter),
+                (_, true) if request.repeated[*place] => self.subscriptions.unknown(&wish.filter),
                 (_, true) => {}
             }
         }

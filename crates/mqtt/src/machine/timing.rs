@@ -60,7 +60,7 @@ impl Machine {
             return self.end(now, Cause::KeepAlive, None);
         }
         if link.ping_at().is_some_and(|at| at <= now) {
-            link.ping = Ping::Wanted(ping_until);
+            link.ping = Ping::Wanted(link.ping_limit().unwrap_or(ping_until));
         }
         link.forget_answered(&self.ids);
         if link.unanswered.front().is_some_and(|(at, ..)| at.after(ack_limit) <= now) {

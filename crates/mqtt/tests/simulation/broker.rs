@@ -130,7 +130,7 @@ impl Broker {
     fn hears(&mut self, said: Said) {
         match said {
             Said::Connect { clean, expiry, receive_maximum, .. } => {
-                self.greeted(clean, expiry, receive_maximum)
+                self.greeted(clean, expiry, receive_maximum);
             }
             Said::Publish { topic, payload, qos, id, .. } => {
                 let number: u64 =

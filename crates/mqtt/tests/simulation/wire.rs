@@ -12,6 +12,7 @@ use crate::support::peer::{self, Said};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// All that left the machine on one link.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 #[derive(Debug)]
 pub(crate) struct Wire {
     version: Version,

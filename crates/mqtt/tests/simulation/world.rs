@@ -77,6 +77,7 @@ pub(crate) struct Way {
     pub wire: Wire,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub(crate) struct World {
     pub rng: Rng,
     pub now: BootTime,
@@ -207,7 +208,9 @@ impl World {
         }
         let event = self.machine.poll_event();
         let was_one = event.is_some();
-        event.into_iter().for_each(|event| self.event(event));
+        if let Some(event) = event {
+            self.event(event);
+        }
         was_one
     }
 
@@ -383,7 +386,7 @@ impl World {
         for _ in 0..30 {
             self.settle();
             self.acknowledge_all();
-            self.pass_until(self.now.after(Duration::from_secs(60)));
+            self.pass_until(self.now.after(Duration::from_mins(1)));
         }
         self.settle();
         self.check_recovered();
