@@ -11,13 +11,16 @@ mod broker;
 mod checks;
 #[path = "simulation/deeds.rs"]
 mod deeds;
+#[path = "simulation/sums.rs"]
+mod sums;
 mod support;
 #[path = "simulation/wire.rs"]
 mod wire;
 #[path = "simulation/world.rs"]
 mod world;
 
-use world::{Sums, World};
+use sums::Sums;
+use world::World;
 
 /// Steps of one world before its recovery.
 const STEPS: u64 = 300;
