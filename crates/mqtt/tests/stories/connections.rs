@@ -227,3 +227,46 @@ fn limits_can_be_lifted_one_by_one() {
             .any(|said| matches!(said, Said::Subscribe { filters, .. } if filters.len() == 20))
     );
 }
+
+#[test]
+fn it_pings_although_one_side_speaks() {
+    // Only the server: it must hear from us.
+    let mut bench = Bench::online(settings());
+    let mut said = Vec::new();
+    for _ in 0..6 {
+        bench.pass(10 * SECOND);
+        bench.says(&peer::publish(V5, "t", b"x", None, false));
+        said.extend(bench.said());
+    }
+    assert_eq!(said, [Said::Ping]);
+    // Only we: nobody may be there any more.
+    let mut bench = Bench::online(settings());
+    for _ in 0..8 {
+        bench.pass(10 * SECOND);
+        let message = Publish { qos: QoS::AtMostOnce, ..message("t", "x") };
+        bench.machine.handle_publish(bench.now, message, None).unwrap();
+        bench.pump();
+    }
+    assert_eq!(bench.machine.phase(), Phase::Online);
+    bench.pass(4 * SECOND);
+    assert_eq!(last_error(&bench).code(), Code::MqttKeepAlive);
+}
+
+#[test]
+fn what_was_encoded_is_written_before_the_farewell() {
+    let mut bench = Bench::online(settings());
+    for payload in ["x".repeat(20_000), "small".into()] {
+        let message = Publish { qos: QoS::AtMostOnce, ..message("t", &payload) };
+        bench.machine.handle_publish(bench.now, message, None).unwrap();
+    }
+    let mut wire = bytes::BytesMut::from(bench.machine.poll_transmit(bench.now).unwrap());
+    bench.machine.handle_close(bench.now, None);
+    let farewell = std::iter::from_fn(|| bench.machine.poll_event()).find_map(|event| match event {
+        Event::Shut { farewell, .. } => farewell,
+        _ => None,
+    });
+    wire.extend_from_slice(&farewell.unwrap());
+    let said: Vec<_> = std::iter::from_fn(|| peer::read(&mut wire, V5)).collect();
+    assert_eq!(published(&said).iter().map(|(_, payload)| payload.len()).collect::<Vec<_>>(), [20_000, 5]);
+    assert_eq!(said.last(), Some(&Said::Disconnect));
+}
