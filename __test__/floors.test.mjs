@@ -271,7 +271,7 @@ test("the machines name no clock, no lock, no thread and no I/O", (t) => {
 });
 
 test("no room but pkcs11 and session names a PKCS#11 type in its code", (t) => {
-  for (const room of ["core", "refresh", "tls", "iot", "sts"]) {
+  for (const room of ["core", "refresh", "tls", "iot", "sts", "mqtt"]) {
     for (const path of filesIn(join("crates", room, "src"), /\.rs$/)) {
       t.notRegex(code(read(path)), /\bcryptoki\b|refresh_session_pkcs11/, path);
     }

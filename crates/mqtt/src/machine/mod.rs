@@ -68,6 +68,7 @@ pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish,
 /// |---|---|
 /// | every operation settles exactly once | acknowledged, written, answered, refused, or failed: timed out, cancelled, dropped, expired, closed. An error says whether it had been on the wire |
 /// | QoS 1 is sent until acknowledged | on every new connection, in the order of submission, before anything new; with DUP and the same packet identifier if the server has kept the session |
+/// | messages leave in the order of submission | QoS 0 too: one that must wait holds up those behind it, not what stands below |
 /// | a packet identifier is not used for two things | it stays taken after cancelling, until the answer or the end of the connection |
 /// | the limits are kept | topics, sizes, subscriptions when asked for; rates and windows when sent |
 /// | memory is bounded | the queue counts all messages that are not settled |

@@ -79,3 +79,51 @@ fn an_expiry_is_shortened_by_the_time_in_the_queue() {
     let bytes = bench.machine.poll_transmit(bench.now).unwrap();
     assert!(bytes.windows(5).any(|window| window == [2, 0, 0, 0, 92]), "{bytes:02x?}");
 }
+
+#[test]
+fn draining_goes_on_over_new_connections_until_its_time_is_over() {
+    let mut bench = Bench::online(settings());
+    let operation = bench.publish("t", "x");
+    bench.said();
+    bench.machine.handle_close(bench.now, Some(60 * SECOND));
+    bench.lose();
+    bench.pass_to_open();
+    bench.connect(false);
+    let id = published(&bench.said())[0].0;
+    bench.says(&peer::puback(V5, id, 0));
+    assert!(matches!(bench.outcome(operation), Some(Outcome::Acknowledged { .. })));
+    assert_eq!((bench.said(), bench.machine.phase()), (vec![Said::Disconnect], Phase::Closed));
+
+    let mut bench = Bench::new(settings());
+    let operation = bench.publish("t", "x");
+    bench.machine.handle_close(bench.now, Some(60 * SECOND));
+    bench.pass(59 * SECOND);
+    assert_eq!(bench.failure(operation), None);
+    bench.pass(SECOND);
+    assert_eq!((bench.failure(operation), bench.machine.phase()), (Some("ERR_CLOSED"), Phase::Closed));
+
+    // Nobody would ever connect it.
+    let mut bench = Bench::online(settings());
+    bench.machine.handle_stop(bench.now);
+    let operation = bench.publish("t", "x");
+    bench.machine.handle_close(bench.now, Some(60 * SECOND));
+    bench.pump();
+    assert_eq!((bench.failure(operation), bench.machine.phase()), (Some("ERR_CLOSED"), Phase::Closed));
+}
+
+#[test]
+fn after_a_stop_messages_wait_for_the_next_start() {
+    let mut bench = Bench::online(settings());
+    let first = bench.publish("t", "1");
+    bench.said();
+    bench.machine.handle_stop(bench.now);
+    let second = bench.publish("t", "2");
+    bench.pass(3600 * SECOND);
+    assert_eq!((bench.outcome(first).is_none(), bench.outcome(second).is_none()), (true, true));
+    bench.said();
+    bench.machine.handle_start(bench.now);
+    bench.pump();
+    bench.connect(false);
+    let again: Vec<_> = published(&bench.said()).into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(again, ["1", "2"]);
+}
