@@ -35,7 +35,7 @@ pub use backoff::{Backoff, Lane};
 pub use cause::Cause;
 pub use codec::{Connect, Properties, QoS, RetainHandling, Subscription, Version, Will};
 pub use limits::Limits;
-pub use machine::{AckToken, Event, LinkId, Machine, Message, OpId, Outcome, Phase, Publish, Stats};
+pub use machine::{AckToken, Event, LinkId, Machine, Message, OpId, Outcome, Phase, Publish, Stats, Unseen};
 pub use reason::Reason;
 pub use settings::{FullPolicy, Queue, Settings};
 pub use text::Text;

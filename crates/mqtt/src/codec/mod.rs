@@ -19,7 +19,8 @@
 //! | reason codes | any: what MQTT does not define is passed on as it is |
 //!
 //! Payloads and texts share the memory that was read from the socket. Whoever keeps a small one for long keeps the
-//! chunk it came in.
+//! chunk it came in. A password is a `Secret` until CONNECT is encoded; the encoded bytes are the transport's, and are
+//! not overwritten.
 
 pub mod decode;
 pub mod encode;

@@ -59,8 +59,8 @@ pub struct ConnAck {
     pub properties: Option<Box<Properties>>,
 }
 
-/// A message as it came.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A message as it came. `Debug` shows the size of its payload only.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Received {
     /// Empty if an alias stands for it.
     pub topic: Text,
@@ -76,6 +76,13 @@ pub struct Received {
     pub id: Option<u16>,
     /// Of MQTT 5.
     pub properties: Option<Box<Properties>>,
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (topic, bytes) = (&self.topic, self.payload.len());
+        write!(f, "Received({topic:?}, {bytes} bytes, {:?}, {:?})", self.qos, self.id)
+    }
 }
 
 /// One acknowledgement.

@@ -1,11 +1,11 @@
 //! The end of a connection, and what becomes of what was on the wire.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use refresh_session_core::{BootTime, Error};
 
 use super::link::Link;
 use super::operation::{RequestKind, What};
-use super::{Event, LinkId, Machine, OpId, State};
+use super::{Event, LinkId, Machine, OpId, State, Unseen};
 use crate::backoff::Lane;
 use crate::cause::{self, Cause, Circumstances};
 use crate::codec::{Properties, encode};
@@ -62,7 +62,7 @@ impl Machine {
     }
 
     /// Acknowledgements that are due, and DISCONNECT.
-    fn farewell(&self, link: &Link, reason: Reason) -> Bytes {
+    fn farewell(&self, link: &Link, reason: Reason) -> Unseen {
         let version = self.settings.version;
         let mut last = BytesMut::new();
         for chunk in &link.chunks {
@@ -73,7 +73,7 @@ impl Machine {
             encode::puback(&mut last, version, *id, *reason);
         }
         encode::disconnect(&mut last, version, reason);
-        last.freeze()
+        Unseen(last.freeze())
     }
 
     /// What was on the wire is to be sent again.

@@ -14,8 +14,7 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::text::Text;
 
-/// What holds for one connection and ends with it.
-#[derive(Clone, Debug)]
+/// What holds for one connection and ends with it. Not `Debug`: its buffers hold passwords and messages.
 pub(super) struct Link {
     pub id: LinkId,
     /// When CONNACK came; before: when CONNECT was sent.

@@ -13,6 +13,7 @@ mod timing;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 
 use bytes::Bytes;
 use fastrand::Rng;
@@ -26,7 +27,7 @@ use crate::text::Text;
 use link::Link;
 use operation::Operation;
 
-pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish, Stats};
+pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish, Stats, Unseen};
 
 /// An MQTT client without clock, socket and locks.
 ///
@@ -83,7 +84,6 @@ pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish,
 /// * With manual acknowledgement PUBACKs go out in the order in which the user acknowledges, not in which messages came: one
 ///   message that is slow to be dealt with must not use up the server's window for all others. AWS IoT takes them so.
 /// * A session that the server has kept from an earlier process is accepted on the first CONNACK.
-#[derive(Debug)]
 pub struct Machine {
     settings: Settings,
     rng: Rng,
@@ -123,7 +123,6 @@ struct Pending {
     bytes: usize,
 }
 
-#[derive(Debug)]
 enum State {
     Offline,
     Waiting { until: BootTime, lane: Lane },
@@ -235,6 +234,18 @@ impl Machine {
 
     fn refuse_if_closed(&self) -> Result<()> {
         if self.closing.is_some() || matches!(self.state, State::Closed) { Err(closed()) } else { Ok(()) }
+    }
+}
+
+/// How it stands; none of what passes through it.
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client_id = self.client_id();
+        f.debug_struct("Machine")
+            .field("client_id", client_id)
+            .field("phase", &self.phase())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 

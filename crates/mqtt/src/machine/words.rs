@@ -1,5 +1,6 @@
 //! What goes into the machine and what comes out of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,8 +27,8 @@ pub struct AckToken {
     pub(crate) serial: u64,
 }
 
-/// A message to be sent.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// A message to be sent. `Debug` shows the size of its payload only.
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Publish {
     /// Where.
     pub topic: Text,
@@ -39,6 +40,20 @@ pub struct Publish {
     pub retain: bool,
     /// Of MQTT 5. The message expiry is shortened by the time in the queue.
     pub properties: Option<Box<Properties>>,
+}
+
+impl fmt::Debug for Publish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (topic, bytes) = (&self.topic, self.payload.len());
+        write!(f, "Publish({topic:?}, {bytes} bytes, {:?})", self.qos)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (topic, bytes) = (&self.topic, self.payload.len());
+        write!(f, "Message({topic:?}, {bytes} bytes, {:?})", self.qos)
+    }
 }
 
 impl TryFrom<u8> for QoS {
@@ -56,8 +71,8 @@ impl TryFrom<u8> for QoS {
     }
 }
 
-/// A message that came.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A message that came. `Debug` shows the size of its payload only.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Message {
     /// Where it was published.
     pub topic: Text,
@@ -108,6 +123,16 @@ pub enum Outcome {
     },
 }
 
+/// Bytes for the wire that `Debug` does not show.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Unseen(pub Bytes);
+
+impl fmt::Debug for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
 /// What happened, and what the driver is to do.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -123,8 +148,8 @@ pub enum Event {
     Shut {
         /// Which.
         link: LinkId,
-        /// DISCONNECT, where there is one.
-        farewell: Option<Bytes>,
+        /// What was not taken yet, and DISCONNECT, where there is one.
+        farewell: Option<Unseen>,
     },
     /// The server has accepted.
     Connected {

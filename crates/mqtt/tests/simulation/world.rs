@@ -311,7 +311,7 @@ impl World {
             Event::Open { link, .. } => self.open(link),
             Event::Shut { link, farewell } => {
                 if let Some(mut way) = self.way.take_if(|way| way.id == link) {
-                    let last = farewell.unwrap_or_default();
+                    let last = farewell.map(|unseen| unseen.0).unwrap_or_default();
                     way.wire.left(self.now, &last, &mut self.rates);
                     way.to_server.extend_from_slice(&last);
                     if way.opens.is_none() && !way.dead && way.breaks_after.is_none() {

@@ -265,8 +265,28 @@ fn what_was_encoded_is_written_before_the_farewell() {
         Event::Shut { farewell, .. } => farewell,
         _ => None,
     });
-    wire.extend_from_slice(&farewell.unwrap());
+    wire.extend_from_slice(&farewell.unwrap().0);
     let said: Vec<_> = std::iter::from_fn(|| peer::read(&mut wire, V5)).collect();
     assert_eq!(published(&said).iter().map(|(_, payload)| payload.len()).collect::<Vec<_>>(), [20_000, 5]);
     assert_eq!(said.last(), Some(&Said::Disconnect));
+}
+
+#[test]
+fn neither_password_nor_payload_is_shown() {
+    let mut settings = settings();
+    settings.connect.username = Some("user?token=canary".into());
+    settings.connect.password = Some("canary".into());
+    let mut bench = Bench::new(settings.clone());
+    let link = bench.link.unwrap();
+    bench.machine.handle_publish(bench.now, message("t", "canary"), None).unwrap();
+    bench.machine.handle_up(bench.now, link);
+    let early = format!("{settings:?} {:?}", bench.machine);
+    bench.pump();
+    bench.says(&peer::connack(V5, false, 0, &[]));
+    bench.says(&peer::publish(V5, "t", b"canary", Some(1), false));
+    bench.machine.handle_close(bench.now, None);
+    bench.pump();
+    let shown = format!("{early} {:?} {:?} {:?}", bench.machine, bench.events, message("t", "canary"));
+    assert!(!shown.contains("canary"), "{shown}");
+    assert!(shown.contains("Message(\"t\", 6 bytes"), "{shown}");
 }

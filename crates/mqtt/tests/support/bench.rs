@@ -125,7 +125,8 @@ impl Bench {
                 match &event {
                     Event::Open { link, .. } => self.link = Some(*link),
                     Event::Shut { link, farewell } => {
-                        self.to_server.extend_from_slice(farewell.as_deref().unwrap_or_default());
+                        self.to_server
+                            .extend_from_slice(farewell.as_ref().map_or(&[][..], |unseen| &unseen.0));
                         self.from_server.clear();
                         self.link = self.link.filter(|current| current != link);
                     }
