@@ -290,3 +290,37 @@ fn neither_password_nor_payload_is_shown() {
     assert!(!shown.contains("canary"), "{shown}");
     assert!(shown.contains("Message(\"t\", 6 bytes"), "{shown}");
 }
+
+#[test]
+fn a_transport_or_a_server_that_does_not_answer_is_given_up() {
+    let mut bench = Bench::new(settings());
+    let silent = bench.link.unwrap();
+    bench.pass(10 * SECOND);
+    assert_eq!(last_error(&bench).code(), Code::ConnectTimeout);
+    bench.pass_to_open();
+    bench.machine.handle_up(bench.now, silent);
+    assert_eq!(bench.machine.phase(), Phase::Opening, "that one is given up");
+    bench.greet();
+    bench.pass(19 * SECOND);
+    assert_eq!(bench.machine.phase(), Phase::Greeting);
+    bench.pass(SECOND);
+    assert_eq!(last_error(&bench).code(), Code::MqttNoAnswer);
+}
+
+#[test]
+fn what_comes_from_an_earlier_link_is_ignored() {
+    let mut bench = Bench::online(settings());
+    let old = bench.link.unwrap();
+    bench.lose();
+    bench.pass_to_open();
+    bench.connect(false);
+    let mut late = bytes::BytesMut::from(&peer::publish(V5, "t", b"x", Some(1), false)[..]);
+    bench.machine.handle_input(bench.now, old, &mut late);
+    bench.machine.handle_input(bench.now, old, &mut bytes::BytesMut::from(&[0_u8; 9][..]));
+    bench.machine.handle_lost(bench.now, old, None);
+    bench.machine.handle_failed(bench.now, old, Error::new(Code::Connect, "late"));
+    bench.machine.handle_up(bench.now, old);
+    assert_eq!((bench.said(), bench.machine.phase()), (vec![], Phase::Online));
+    assert_eq!(bench.machine.stats().received, 0);
+    assert!(late.is_empty(), "nobody will ever want it");
+}

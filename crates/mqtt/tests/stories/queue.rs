@@ -127,3 +127,15 @@ fn after_a_stop_messages_wait_for_the_next_start() {
     let again: Vec<_> = published(&bench.said()).into_iter().map(|(_, payload)| payload).collect();
     assert_eq!(again, ["1", "2"]);
 }
+
+#[test]
+fn a_time_to_live_counts_only_until_a_message_is_sent() {
+    let queue = Queue { ttl: Some(3 * SECOND), ..Queue::default() };
+    let mut bench = Bench::online(Settings { queue, ..settings() });
+    let sent = bench.publish("t", "x");
+    let id = published(&bench.said())[0].0;
+    bench.pass(10 * SECOND);
+    assert_eq!(bench.failure(sent), None);
+    bench.says(&peer::puback(V5, id, 0));
+    assert!(matches!(bench.outcome(sent), Some(Outcome::Acknowledged { .. })));
+}

@@ -101,3 +101,41 @@ fn about_one_filter_one_request_at_a_time() {
     bench.says(&peer::suback(V5, id, &[1]));
     assert!(matches!(&bench.said()[..], [Said::Unsubscribe { filters, .. }] if filters == &["a"]));
 }
+
+#[test]
+fn a_part_that_was_granted_in_a_lost_session_is_asked_for_again() {
+    let mut bench = Bench::online(settings());
+    let wishes = (0..9).map(|at| wish(&format!("f/{at}"))).collect();
+    let operation = bench.machine.handle_subscribe(bench.now, wishes, None).unwrap();
+    let Said::Subscribe { id, .. } = bench.said()[0] else { panic!() };
+    bench.says(&peer::suback(V5, id, &[1; 8]));
+    bench.lose();
+    bench.pass_to_open();
+    bench.connect(false);
+    for said in bench.said() {
+        let Said::Subscribe { id, filters } = said else { panic!() };
+        bench.says(&peer::suback(V5, id, &vec![if filters.len() == 8 { 0x87 } else { 1 }; filters.len()]));
+    }
+    let Some(Outcome::Answered { reasons }) = bench.outcome(operation) else { panic!() };
+    assert_eq!((reasons[0], reasons[8]), (Reason::NOT_AUTHORIZED, Reason(1)), "what holds now, not then");
+    assert_eq!(bench.machine.stats().subscriptions, 1);
+}
+
+#[test]
+fn what_the_server_may_have_granted_counts() {
+    let mut settings = settings();
+    settings.connect.properties.session_expiry = Some(3600);
+    let mut bench = Bench::online(settings);
+    bench.machine.handle_subscribe(bench.now, vec![wish("a")], None).unwrap();
+    bench.said();
+    bench.lose();
+    bench.pass_to_open();
+    bench.connect(true);
+    // The first was granted, though its answer was lost; the second is refused.
+    let Said::Subscribe { id, .. } = bench.said()[0] else { panic!() };
+    bench.says(&peer::suback(V5, id, &[0x80]));
+    let many = |count: usize| (0..count).map(|at| wish(&format!("f/{at}"))).collect::<Vec<_>>();
+    let refused = bench.machine.handle_subscribe(bench.now, many(50), None);
+    assert_eq!(code(refused), "ERR_MQTT_TOO_MANY_SUBSCRIPTIONS");
+    bench.machine.handle_subscribe(bench.now, many(49), None).unwrap();
+}
