@@ -1,12 +1,19 @@
 // MFA codes from a function: when it is asked, what it is told, and that no code goes out twice.
 
+import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import test from "ava";
+import { RefreshableSession } from "refresh-session";
 import { mfaBed } from "./support/mfa-bed.mjs";
 import { shownForms } from "./support/refusals.mjs";
 import { recorder } from "./support/sessions.mjs";
-import { arnOf, asked, assumed, region, roleSession } from "./support/sts-bed.mjs";
+import { arnOf, asked, assumed, region, roleOptions, roleSession } from "./support/sts-bed.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { deferred, failureOf, listening, until } from "./support/waiting.mjs";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc");
 
 let bed;
 test.before(async () => {
@@ -45,6 +52,33 @@ test.serial("the function is told device and role, and its code opens the role",
   const [{ parameters }] = await asked(bed);
   t.is(parameters.SerialNumber, t.context.device.user.mfaSerial);
   t.is(parameters.TokenCode, "(6 characters)");
+});
+
+test.serial("sessions that share a function share its codes, and one keeps it when the other is gone", async (t) => {
+  const { user, code } = t.context.device;
+  const keys = { accessKeyId: user.accessKeyId, secretAccessKey: user.secretAccessKey };
+  let step = 0;
+  const provided = { sourceCredentials: async () => keys, mfaTokenProvider: () => code(step++) };
+  const wanted = [bed, "MfaRole", { SerialNumber: user.mfaSerial }, provided];
+  const open = async () => new RefreshableSession({ method: "sts", ...roleOptions(...wanted) });
+  let gone = false;
+  const registry = new FinalizationRegistry(() => {
+    gone = true;
+  });
+  await open().then(async (first) => {
+    await first.ready();
+    registry.register(first, undefined);
+  });
+  const second = roleSession(t, ...wanted);
+  await second.ready();
+  t.is(step, 1, "one engine serves both");
+  for (let n = 0; n < 1000 && !gone; n++) {
+    collectGarbage();
+    await turn();
+  }
+  t.true(gone);
+  await t.notThrowsAsync(second.refresh({ force: true }));
+  t.is(step, 2);
 });
 
 test.serial("white space around a code is not part of it", async (t) => {

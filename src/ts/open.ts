@@ -17,7 +17,7 @@ import { parseIotOptions } from "./options/iot";
 import { parseStsOptions, parseWebIdentityOptions } from "./options/sts";
 import { baseProvider, sourceOf } from "./sts/base";
 import type { MfaTokenProvider } from "./sts/types";
-import type { AwsCredentialIdentityProvider } from "./types";
+import type { AwsCredentialIdentityProvider, CustomCredentials } from "./types";
 import { weakly } from "./weakly";
 
 /** Makes an engine of options; `hear` is told what happens, and `beside` are options that were read before. */
@@ -37,7 +37,7 @@ export const openIot: Open = (options, hear, beside) => {
 export const openCustom: Open = (options, hear, beside) => {
   const { common, call, args, accountId, reporting, region } = parseCustomOptions(options, beside);
   const owner = { call, argument: args, name: "customCredentials", withAccountId: accountId, settings: common };
-  const callback = CredentialsCallback.of(owner, (signal) => call(args, { signal }));
+  const callback = CredentialsCallback.of(owner, asking(call, args));
   return made((heard) => {
     const custom = bare({ provider: false, same: callback.same });
     const session = native.openCustom(common, custom, heard, ...callable(callback));
@@ -60,7 +60,7 @@ export function openProvider(provider: AwsCredentialIdentityProvider, options: u
   const { common, accountId, reporting, region } = parseProviderOptions(options);
   const owner = { call: provider, argument: undefined, name: "provider", withAccountId: accountId, settings: common };
   // A provider that keeps a copy of its own is asked only when ours is due.
-  const callback = CredentialsCallback.of(owner, () => provider({ forceRefresh: true }));
+  const callback = CredentialsCallback.of(owner, renewing(provider));
   return made((heard) => {
     const custom = bare({ provider: true, same: callback.same });
     const session = native.openCustom(common, custom, heard, ...callable(callback));
@@ -75,13 +75,7 @@ export const openContainer: Open = (options, hear, beside) => {
   return made((heard) => {
     // Every thread of Node.js has an environment of its own.
     const container = bare({ same: String(threadId), given });
-    const session = native.openContainer(
-      common,
-      container,
-      heard,
-      async () => containerEnvironment(),
-      () => {},
-    );
+    const session = native.openContainer(common, container, heard, readEnvironment, nothing);
     const caller = { source: "container", timeoutMs: common.timeoutMs };
     return { method: "container", session, region, reporting, accountId, caller, hear };
   });
@@ -95,7 +89,7 @@ export const openSts: Open = (options, hear, beside) => {
   );
   const call = baseProvider({ sourceCredentials, profile });
   const owner = { call, argument: mfa, name: "sourceCredentials", withAccountId: false, settings: common };
-  const base = CredentialsCallback.of(owner, () => call());
+  const base = CredentialsCallback.of(owner, providing(call));
   const code = mfa && mfaCallback(mfa, sts.assumeRole);
   const baseSource = sourceOf({ sourceCredentials, profile });
   return made((heard) => {
@@ -117,7 +111,7 @@ export const openSts: Open = (options, hear, beside) => {
 /** On AssumeRoleWithWebIdentity. */
 export const openWebIdentity: Open = (options, hear, beside) => {
   const { common, webIdentity, token, accountId, reporting, region } = parseWebIdentityOptions(options, beside);
-  const asked = token && new TextCallback("webIdentityToken", (signal) => token({ signal }));
+  const asked = token && new TextCallback("webIdentityToken", tokens(token));
   return made((heard) => {
     const session = native.openWebIdentity(common, webIdentity, heard, ...callableText(asked));
     return {
@@ -138,8 +132,32 @@ function nameOf({ name }: { readonly name: string }): string {
   return typeof name === "string" && name !== "" ? name : "custom";
 }
 
+// What is held by others for longer than a session lives is made outside of the function that opens it: a closure holds all
+// that any closure beside it uses, and one of those holds the session.
+
+const readEnvironment = async () => containerEnvironment();
+
+const nothing = () => {};
+
+function asking(call: CustomCredentials, args: unknown) {
+  return (signal: AbortSignal) => call(args, { signal });
+}
+
+function renewing(provider: AwsCredentialIdentityProvider) {
+  return () => provider({ forceRefresh: true });
+}
+
+function providing(provider: AwsCredentialIdentityProvider) {
+  return () => provider();
+}
+
+function tokens(token: (context: { readonly signal: AbortSignal }) => string | Promise<string>) {
+  return (signal: AbortSignal) => token({ signal });
+}
+
 function mfaCallback(mfa: MfaTokenProvider, { serialNumber = "", roleArn }: NativeAssumeRole): TextCallback {
-  return new TextCallback("mfaTokenProvider", (signal) => mfa({ serialNumber, roleArn, signal }));
+  const about = `${serialNumber} ${roleArn}`;
+  return TextCallback.of(mfa, about, "mfaTokenProvider", (signal) => mfa({ serialNumber, roleArn, signal }));
 }
 
 /** An engine that hears what its session says. */

@@ -10,6 +10,18 @@ export class TextCallback {
   readonly #calls = new Calls();
   #failure: { cause: unknown } | undefined;
 
+  /**
+   * The callback of a function of the user's, the same one for all sessions that call it about the same thing: they may
+   * share an engine, which must not lose it with the session that came first.
+   */
+  static of(call: object, about: string, name: string, ask: (signal: AbortSignal) => unknown): TextCallback {
+    const ofCall = callbacks.get(call) ?? new Map<string, TextCallback>();
+    callbacks.set(call, ofCall);
+    const known = ofCall.get(about) ?? new TextCallback(name, ask);
+    ofCall.set(about, known);
+    return known;
+  }
+
   /** `name`: the option it was given as. */
   constructor(name: string, ask: (signal: AbortSignal) => unknown) {
     this.#name = name;
@@ -39,3 +51,6 @@ export class TextCallback {
     return this.#failure?.cause;
   }
 }
+
+/** By function, and by what it is asked about: held by the function. */
+const callbacks = new WeakMap<object, Map<string, TextCallback>>();
