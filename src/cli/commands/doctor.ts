@@ -56,7 +56,8 @@ async function goThrough(
   const refused = refusal === undefined ? undefined : stepOf(refusal, ofOptions);
   if (refused === "options" || refused === "files") return failed(report, refused, refusal);
   const source = Object.values(sourceOf(options)).join(" ");
-  report.ok("options", `method ${JSON.stringify(options.method)}${source === "" ? "" : `, ${source}`}`);
+  const method = JSON.stringify(session?.method ?? options.method);
+  report.ok("options", `method ${method}${source === "" ? "" : `, ${source}`}`);
   lookAtFiles(options, report);
   lookAtClock(report);
   // Somebody will set it.
