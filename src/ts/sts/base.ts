@@ -48,15 +48,21 @@ function fixed(keys: AwsCredentialIdentity): AwsCredentialIdentityProvider {
   return async () => copy;
 }
 
-/** The SDK's provider, loaded and made when it is first asked. */
+/** The SDK's provider, loaded and made when it is first asked; if that fails, when it is asked again. */
 function lazily(profile: string | undefined): AwsCredentialIdentityProvider {
   let made: Promise<AwsCredentialIdentityProvider> | undefined;
   return async (properties) => {
-    made ??= import(PEER).then(({ fromIni, fromNodeProviderChain }) =>
-      profile === undefined ? fromNodeProviderChain() : fromIni({ profile }),
-    );
+    made ??= load(profile).catch((failure) => {
+      made = undefined;
+      throw failure;
+    });
     return (await made)(properties);
   };
+}
+
+async function load(profile: string | undefined): Promise<AwsCredentialIdentityProvider> {
+  const { fromIni, fromNodeProviderChain } = await import(PEER);
+  return profile === undefined ? fromNodeProviderChain() : fromIni({ profile });
 }
 
 function seeThatPeerIsThere(profile: string | undefined): void {
