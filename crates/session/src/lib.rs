@@ -14,6 +14,7 @@
 //! | [`container`] | the container endpoint: by options or environment, tried three times |
 //! | [`inventory`] | what a PKCS#11 module has, by the option that names it |
 //! | [`custom`] | a callback or SDK provider as a source: what it gives is checked strictly |
+//! | [`mqtt`] | the MQTT connection on a session's identity |
 //! | [`mfa`] | MFA codes: asked for when they are needed, and none sent twice |
 //! | [`options`] | the options of every method, and the machine's settings of them |
 //! | [`listener`] | what a session tells whoever listens |
@@ -35,6 +36,7 @@ pub mod inventory;
 pub mod iot;
 pub mod listener;
 pub mod mfa;
+pub mod mqtt;
 pub mod options;
 pub mod pin;
 pub mod proxy;
