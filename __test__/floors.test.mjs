@@ -50,18 +50,19 @@ const below = {
   pkcs11: ["core"],
   tls: ["core"],
   mfa: ["core"],
+  spool: ["core"],
   container: ["core", "tls"],
   iot: ["core", "refresh", "pkcs11", "tls"],
   sts: ["core", "refresh", "pkcs11", "tls"],
   mqtt: ["core", "refresh", "pkcs11", "tls"],
-  session: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt"],
-  root: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "session"],
+  session: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "spool"],
+  root: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "spool", "session"],
   testbed: [],
 };
 
 test("every room has its floor", (t) => {
   for (const room of rooms.keys()) t.true(room in below, `${room} is on no floor: add it to the table`);
-  for (const room of ["core", "refresh", "pkcs11", "tls", "iot", "sts", "mqtt", "session", "root", "testbed"])
+  for (const room of ["core", "refresh", "pkcs11", "tls", "iot", "sts", "mqtt", "spool", "session", "root", "testbed"])
     t.true(rooms.has(room), room);
 });
 
@@ -100,7 +101,7 @@ const homes = {
   "aws-smithy-types": ["sts"],
   "arc-swap": ["session"],
   fastrand: ["refresh", "mqtt"],
-  rustix: ["mfa", "session"],
+  rustix: ["mfa", "spool", "session"],
   shlex: ["mfa"],
   napi: ["root"],
   "napi-derive": ["root"],
@@ -128,8 +129,8 @@ test("no crate of AWS is named but by sts, and none without default-features = f
   }
 });
 
-test("core, refresh, pkcs11, iot, sts and mqtt know no runtime", (t) => {
-  for (const room of ["core", "refresh", "pkcs11", "iot", "sts", "mqtt"])
+test("core, refresh, pkcs11, iot, sts, mqtt and spool know no runtime", (t) => {
+  for (const room of ["core", "refresh", "pkcs11", "iot", "sts", "mqtt", "spool"])
     t.false(named(room, ["normal"]).includes("tokio"), room);
 });
 

@@ -255,6 +255,16 @@ codes! {
     MqttUnsupported = "ERR_MQTT_UNSUPPORTED", Mqtt, false;
     /// The queue is full.
     MqttQueueFull = "ERR_MQTT_QUEUE_FULL", Mqtt, true;
+    /// The queue on disk is open already, here or in another process.
+    MqttQueueLocked = "ERR_MQTT_QUEUE_LOCKED", Mqtt, true;
+    /// The directory of the queue on disk is none, or others may write in it.
+    MqttQueueDirectory = "ERR_MQTT_QUEUE_DIRECTORY", Mqtt, false;
+    /// The queue on disk holds the messages of another client.
+    MqttQueueIdentity = "ERR_MQTT_QUEUE_IDENTITY", Mqtt, false;
+    /// The queue on disk was written by a newer version of this package. It was left alone.
+    MqttQueueVersion = "ERR_MQTT_QUEUE_VERSION", Mqtt, false;
+    /// The queue on disk could not be read or written: disk full, read-only, I/O error.
+    MqttQueueStorage = "ERR_MQTT_QUEUE_STORAGE", Mqtt, true;
     /// There is no connection, and no offline queue.
     MqttOffline = "ERR_MQTT_OFFLINE", Mqtt, true;
     /// A full queue dropped the message, by its policy.
