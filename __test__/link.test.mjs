@@ -1,8 +1,6 @@
 // The way to the endpoint, with everything that can be wrong with it: each fault has its code and names the phase, no
 // fetch takes longer than it may, and the same session works once the fault is gone. With keys in files and in a token.
 
-import { once } from "node:events";
-import { createServer } from "node:net";
 import test from "ava";
 import { Impostor } from "./support/impostor.mjs";
 import { showsNone } from "./support/refusals.mjs";
@@ -16,7 +14,6 @@ let bed;
 let stranger;
 test.before(async () => {
   bed = await startTestbed({ tokens: true });
-  bed.closed = `127.0.0.1:${await closedPort()}`;
   stranger = await Impostor.before(bed.iot.port);
 });
 test.afterEach.always(() => {
@@ -108,7 +105,7 @@ const faults = {
     /does-not-exist/,
   ],
   "a port where nothing listens": [
-    at(() => bed.closed),
+    at(() => bed.link.refusing),
     "ERR_CONNECT",
     /cannot connect to 127\.0\.0\.1:\d+: 127\.0\.0\.1:\d+ refused/,
   ],
@@ -164,7 +161,7 @@ Object.assign(faults, {
     /in the TLS handshake through the proxy 127\.0\.0\.1:\d+/,
   ],
   "a proxy that does not run": [
-    { options: () => ({ proxy: `http://${bed.closed}` }) },
+    { options: () => ({ proxy: `http://${bed.link.refusing}` }) },
     "ERR_CONNECT",
     /cannot connect to the proxy 127\.0\.0\.1:\d+: 127\.0\.0\.1:\d+ refused/,
   ],
@@ -351,13 +348,4 @@ function withEnvironment(set, call) {
   } finally {
     for (const [name] of set) delete process.env[name];
   }
-}
-
-async function closedPort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,9 +1,7 @@
 // No secret is ever shown: a process does all it can with canaries for PIN, passphrase, private key and issued keys,
 // and everything that it and the endpoint have written down is searched for them.
 
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import test from "ava";
@@ -61,15 +59,6 @@ function leaks(text) {
     .map(([name]) => name);
 }
 
-async function closedPort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** Runs the scenario; its output and the classes of the errors it has shown. */
 async function scenario(t, leak) {
   await tb.configure({ proxyAuth: true });
@@ -82,7 +71,7 @@ async function scenario(t, leak) {
     hsm: tb.hsm(),
     uri: `pkcs11:token=gw;object=ec256?module-path=${tb.tokens.module}&pin-value=${gw.pin}`,
     proxy: tb.proxyUrl(),
-    closedPort: await closedPort(),
+    refusing: tb.link.refusing,
     leak,
   };
   const env = { RUST_LOG: "trace", RUST_BACKTRACE: "1", NODE_DEBUG: undefined };

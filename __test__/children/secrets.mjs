@@ -7,7 +7,7 @@ import { STSClient as Client } from "@aws-sdk/client-sts";
 import { fromIot, RefreshableSession } from "../../dist/index.mjs";
 import { unshared } from "../support/sessions.mjs";
 
-const { pem, encrypted, passphrase, hsm, uri, proxy, closedPort, leak } = JSON.parse(process.argv[2]);
+const { pem, encrypted, passphrase, hsm, uri, proxy, refusing, leak } = JSON.parse(process.argv[2]);
 const keyText = readFileSync(pem.privateKey, "utf8");
 const pin = hsm.pkcs11.userPin;
 const logger = Object.fromEntries(
@@ -151,10 +151,10 @@ const { message, stack, hint } = await telling.credentials().catch((error) => er
 console.log(message, stack, hint, JSON.stringify(telling.status()));
 good.push(custom(() => issued));
 show("custom credentials", await good.at(-1).credentials());
-await failing("connection", () => open({ ...pem, endpoint: `localhost:${closedPort}` }).credentials());
+await failing("connection", () => open({ ...pem, endpoint: refusing }).credentials());
 await failing("proxy", () => open({ ...pem, proxy: proxy.replace("@", "x@") }).credentials());
 await failing("no proxy", () => {
-  const away = proxy.replace(/@.*/, `@127.0.0.1:${closedPort}`);
+  const away = proxy.replace(/@.*/, `@${refusing}`);
   return open({ ...pem, proxy: away }).credentials();
 });
 await failing("wrong PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: `${pin}x` } }).credentials());

@@ -14,9 +14,11 @@
 //! | `close`       |                          | the end at once                                               |
 //! | `reset`       |                          | a reset at once                                               |
 //!
-//! `link.blackHole` is an address that answers no SYN: its listener's queue is kept full.
+//! `link.blackHole` is an address that answers no SYN: its listener's queue is kept full. `link.refusing` is one where
+//! connecting is refused. Both are held as long as the testbed lives: nobody else gets the port.
 
 mod black_hole;
+mod refusing;
 mod relay;
 
 use std::{
@@ -27,7 +29,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use self::black_hole::BlackHole;
+use self::{black_hole::BlackHole, refusing::Refusing};
 use crate::{
     failure::{During, Failure},
     world::World,
@@ -60,11 +62,12 @@ pub(crate) enum Toward {
     Server,
 }
 
-/// The ports; the black hole lasts as long as this.
+/// The ports; the black hole and the refusing address last as long as this.
 pub(crate) struct Link {
     pub(crate) relay: SocketAddr,
     pub(crate) black_hole: SocketAddr,
-    _kept: BlackHole,
+    pub(crate) refusing: SocketAddr,
+    _kept: (BlackHole, Refusing),
 }
 
 impl Link {
@@ -74,7 +77,9 @@ impl Link {
         let relay = listen(local, endpoint, world).await?;
         let hole = BlackHole::open((local, 0).into()).await.during("making a black hole")?;
         let black_hole = hole.address();
-        Ok(Self { relay, black_hole, _kept: hole })
+        let refusing = Refusing::open((local, 0).into()).during("holding a port that refuses")?;
+        let refused = refusing.address().during("holding a port that refuses")?;
+        Ok(Self { relay, black_hole, refusing: refused, _kept: (hole, refusing) })
     }
 }
 

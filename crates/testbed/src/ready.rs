@@ -58,6 +58,7 @@ pub(crate) fn line(
         "link": {
             "endpoint": format!("{HOST}:{}", link.relay.port()),
             "blackHole": link.black_hole.to_string(),
+            "refusing": link.refusing.to_string(),
         },
         "proxy": {
             "url": format!("http://{proxy}"),

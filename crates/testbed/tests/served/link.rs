@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 
@@ -88,6 +88,21 @@ async fn a_black_hole_answers_nobody() {
         for _ in 0..3 {
             assert!(timeout(A_WHILE, TcpStream::connect(address)).await.is_err());
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusing_address_is_refused_to_everybody() {
+    let bed = Bed::start(&[]);
+    bounded(async {
+        let address = bed.ready["link"]["refusing"].as_str().unwrap();
+        for _ in 0..3 {
+            let refused = TcpStream::connect(address).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        }
+        let taken = TcpListener::bind(address).await.unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
     })
     .await;
 }

@@ -110,8 +110,12 @@ mod tests {
         (address, listener, filler)
     }
 
-    async fn closed_port(bind: &str) -> SocketAddr {
-        TcpListener::bind(bind).await.unwrap().local_addr().unwrap()
+    /// A port that is bound and never listened on: it refuses, and nobody else gets it while the socket is kept.
+    fn refusing(bind: &str) -> (SocketAddr, TcpSocket) {
+        let bind: SocketAddr = bind.parse().unwrap();
+        let socket = if bind.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }.unwrap();
+        socket.bind(bind).unwrap();
+        (socket.local_addr().unwrap(), socket)
     }
 
     #[tokio::test]
@@ -133,11 +137,11 @@ mod tests {
     #[tokio::test]
     #[allow(clippy::disallowed_methods, reason = "what is tested is how long it takes")]
     async fn a_refusal_costs_nothing() {
-        let refusing = [closed_port("[::1]:0").await, closed_port("127.0.0.1:0").await];
+        let ((v6, _held6), (v4, _held4)) = (refusing("[::1]:0"), refusing("127.0.0.1:0"));
         let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = good.local_addr().unwrap();
         let begun = Instant::now();
-        let addresses = vec![refusing[0], refusing[1], address];
+        let addresses = vec![v6, v4, address];
         let stream = race(addresses, &HandshakeReport::default(), &NoClock).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
         assert!(begun.elapsed() < ATTEMPT_DELAY / 2, "{:?}", begun.elapsed());
@@ -145,10 +149,10 @@ mod tests {
 
     #[tokio::test]
     async fn every_address_is_heard_before_giving_up() {
-        let refusing = [closed_port("[::1]:0").await, closed_port("127.0.0.1:0").await];
+        let ((v6, _held6), (v4, _held4)) = (refusing("[::1]:0"), refusing("127.0.0.1:0"));
         let report = HandshakeReport::default();
-        assert!(race(refusing.to_vec(), &report, &NoClock).await.is_none());
+        assert!(race(vec![v6, v4], &report, &NoClock).await.is_none());
         let said = report.attempts.described(BootTime::default()).unwrap();
-        assert_eq!(said, format!("{} refused; {} refused", refusing[0], refusing[1]));
+        assert_eq!(said, format!("{v6} refused; {v4} refused"));
     }
 }
