@@ -83,7 +83,11 @@ impl Spool {
     /// # Errors
     /// `ERR_MQTT_QUEUE_STORAGE`. A record that is damaged by now is left out and forgotten, see
     /// [`take_warnings`](Self::take_warnings).
-    pub fn read_after(&mut self, after: Option<RecordId>, max_bytes: usize) -> Result<Vec<(RecordId, Record)>> {
+    pub fn read_after(
+        &mut self,
+        after: Option<RecordId>,
+        max_bytes: usize,
+    ) -> Result<Vec<(RecordId, Record)>> {
         let _ = (after, max_bytes);
         Err(Error::new(Code::Internal, "not built yet"))
     }

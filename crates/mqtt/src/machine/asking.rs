@@ -200,7 +200,12 @@ impl Machine {
         }
     }
 
-    fn check(&self, message: &Publish) -> Result<()> {
+    /// Whether [`handle_publish`](Self::handle_publish) can take this message at all, for a driver that has something to
+    /// do with it before.
+    ///
+    /// # Errors
+    /// As there, but for the queue's.
+    pub fn check(&self, message: &Publish) -> Result<()> {
         check_topic(&message.topic, &self.settings.limits)?;
         if let Some(properties) = message.properties.as_deref() {
             if self.settings.version == Version::V311 && !properties.is_empty() {

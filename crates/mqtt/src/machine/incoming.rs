@@ -25,6 +25,15 @@ impl Machine {
         self.go_on(now);
     }
 
+    /// The driver holds bytes of this link that it does not bring yet, since nobody takes what they would become. They
+    /// are a sign of life.
+    pub fn handle_alive(&mut self, now: BootTime, link: LinkId) {
+        let alive_until = now.after(self.settings.ping_limit);
+        if let Some(link) = self.online().filter(|current| current.id == link) {
+            link.alive(now, alive_until);
+        }
+    }
+
     fn packet(&mut self, now: BootTime, packet: Incoming) {
         if let State::Greeting { .. } = &self.state {
             return match packet {
@@ -37,12 +46,9 @@ impl Machine {
         }
         let alive_until = now.after(self.settings.ping_limit);
         if let Some(link) = self.online() {
-            link.last_in = link.last_in.max(now);
-            match &mut link.ping {
-                ping if packet == Incoming::PingResp => *ping = Ping::Idle,
-                Ping::Idle => {}
-                // A sign of life: the answer may stand behind much else.
-                Ping::Wanted(until) | Ping::Written(until) => *until = (*until).max(alive_until),
+            link.alive(now, alive_until);
+            if packet == Incoming::PingResp {
+                link.ping = Ping::Idle;
             }
         }
         match packet {

@@ -138,6 +138,14 @@ impl Link {
         }
     }
 
+    /// A sign of life. The answer to a ping may stand behind much else: it has until then.
+    pub(super) fn alive(&mut self, now: BootTime, until: BootTime) {
+        self.last_in = self.last_in.max(now);
+        if let Ping::Wanted(limit) | Ping::Written(limit) = &mut self.ping {
+            *limit = (*limit).max(until);
+        }
+    }
+
     /// When the next PINGREQ is due: a tenth before the keep-alive is over, in either direction. A link on which only
     /// one side speaks may be dead.
     pub(super) fn ping_at(&self) -> Option<BootTime> {

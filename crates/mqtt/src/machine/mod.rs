@@ -46,6 +46,7 @@ pub use words::{AckToken, Event, LinkId, Message, OpId, Outcome, Phase, Publish,
 /// | gets `Event::Open` | opens a transport; brings [`handle_up`](Self::handle_up) or [`handle_failed`](Self::handle_failed) with the link's id |
 /// | can write | takes `poll_transmit` and writes it, in order. Nothing is encoded before it is asked for: a transport that is slow holds messages in the queue, where they can still be cancelled |
 /// | has read | appends to its buffer and calls [`handle_input`](Self::handle_input), which takes whole packets off. Payloads share the buffer's memory. A buffer of 64 KiB bounds how many events one call makes |
+/// | does not read for a while, since nobody takes what comes | [`handle_alive`](Self::handle_alive) while it holds unread bytes, before each `handle_timeout` |
 /// | sees the end of the transport | [`handle_lost`](Self::handle_lost) |
 /// | gets `Event::Shut` | writes what it still has and the farewell, for a moment at most, and closes |
 ///
