@@ -12,6 +12,7 @@
 //! | [`authority`] | `host[:port]` as it is typed into options |
 //! | [`signer`] | what TLS asks of a private key, wherever it lives |
 //! | [`certificate`] | the facts read from an X.509 certificate |
+//! | [`encoding`] | bytes as text |
 //! | [`crypto`] | digests, keyed hashes and signature checks: the only place that names the crypto library besides `tls` |
 //!
 //! No I/O, no runtime, no clock of its own. Nothing here may name another room.
@@ -22,6 +23,7 @@ pub mod authority;
 pub mod calendar;
 pub mod certificate;
 pub mod crypto;
+pub mod encoding;
 pub mod error;
 pub mod identity;
 pub mod secret;

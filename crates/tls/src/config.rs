@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use refresh_session_core::{Calendar, Clock, Code, Error, Result, Warning};
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 
 use crate::handshake::CertificateResolver;
@@ -59,6 +60,18 @@ impl TlsConfig {
         };
         let taught = verify_peer.then(|| calendar.clone());
         Ok(Self { rustls: Arc::new(rustls), taught, warning })
+    }
+
+    /// The same, offering these protocols by name in the handshake (ALPN, RFC 7301), best first.
+    ///
+    /// A configuration of its own with a session cache of its own: a ticket that a server gave for one protocol is not
+    /// shown to it for another.
+    #[must_use]
+    pub fn with_alpn(&self, names: &[&str]) -> Self {
+        let mut rustls = ClientConfig::clone(&self.rustls);
+        rustls.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        rustls.resumption = Resumption::default();
+        Self { rustls: Arc::new(rustls), ..self.clone() }
     }
 
     /// Whether there is a certificate to show.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ring::digest::{SHA256, SHA384, SHA512, digest};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
 
 /// A SHA-2 digest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +26,13 @@ impl Hash {
         };
         digest(algorithm, message).as_ref().to_vec()
     }
+}
+
+/// SHA-1, for protocols that want it as a checksum, such as WebSocket's handshake. It proves nothing about who made the
+/// message.
+#[must_use]
+pub fn sha1(message: &[u8]) -> Vec<u8> {
+    digest(&SHA1_FOR_LEGACY_USE_ONLY, message).as_ref().to_vec()
 }
 
 /// Lower-case hexadecimal, for fingerprints and object ids in messages.

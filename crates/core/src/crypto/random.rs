@@ -6,11 +6,16 @@ use crate::error::{Code, Error, Result};
 
 /// Sixty-four bits that no other process and no other machine of a fleet has: the seed of whatever must be spread.
 pub fn seed() -> Result<u64> {
-    let mut bytes = [0; 8];
+    bytes().map(u64::from_ne_bytes)
+}
+
+/// Bytes that nobody can foretell.
+pub fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| Error::new(Code::Internal, "the system's random number generator gave nothing"))?;
-    Ok(u64::from_ne_bytes(bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -149,6 +149,8 @@ codes! {
     CertificateRefused = "ERR_CERTIFICATE_REFUSED", Connection, false;
     /// The server accepts no signature scheme that this key can do.
     NoCommonScheme = "ERR_NO_COMMON_SCHEME", Connection, false;
+    /// The server takes no protocol of those offered by name in the TLS handshake (ALPN).
+    Alpn = "ERR_ALPN", Connection, false;
     /// The connection ended before the reply did.
     ConnectionLost = "ERR_CONNECTION_LOST", Connection, true;
     /// What came back is not HTTP/1.1.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::connect::Connection;
 use super::{HttpRequest, HttpResponse, MAX_BODY_BYTES, Target, errors};
 use crate::handshake::Phase;
+use crate::way::errors::Peer;
 
 /// Why an exchange failed, and whether the request can have been seen by the server.
 pub(super) enum Failure {
@@ -26,7 +27,7 @@ impl Failure {
         matches!(self, Self::BeforeReply { error, fresh: false, .. } if !error.is_parse())
     }
 
-    pub(super) fn into_error(self, peer: &errors::Peer<'_>) -> Error {
+    pub(super) fn into_error(self, peer: &Peer<'_>) -> Error {
         match self {
             Self::BeforeReply { error, certificate_at_risk, .. } => {
                 errors::exchange_failed(peer, error, certificate_at_risk)

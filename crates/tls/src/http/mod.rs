@@ -26,7 +26,6 @@ pub mod json;
 mod pump;
 mod request;
 mod response;
-mod stream;
 mod target;
 
 use std::sync::{Arc, PoisonError};
@@ -36,7 +35,7 @@ use refresh_session_core::{Clock, Error, Result};
 use tokio::sync::Mutex;
 
 use crate::handshake::HandshakeReport;
-use crate::link::hop::Hop;
+use crate::way::Way;
 use crate::{Proxy, TlsConfig};
 use connect::Connection;
 
@@ -50,12 +49,8 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A client for one target with one identity, or none. Requests are serialised: there is one connection.
 #[derive(Debug)]
 pub struct HttpClient {
-    target: Target,
-    proxy: Option<Proxy>,
-    /// `None`: plain HTTP.
-    tls: Option<TlsConfig>,
+    way: Way,
     connect_timeout: Option<Duration>,
-    clock: Arc<dyn Clock>,
     kept: Mutex<Option<Connection>>,
     /// The attempt under way, or the last one.
     attempt: std::sync::Mutex<Arc<HandshakeReport>>,
@@ -87,11 +82,8 @@ impl HttpClient {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            target,
-            proxy: None,
-            tls,
+            way: Way { target, proxy: None, tls, clock },
             connect_timeout,
-            clock,
             kept: Mutex::new(None),
             attempt: std::sync::Mutex::default(),
         }
@@ -100,7 +92,7 @@ impl HttpClient {
     /// The same through a proxy, if one is given. A target that admits certain addresses only is reached directly.
     #[must_use]
     pub fn through(self, proxy: Option<Proxy>) -> Self {
-        Self { proxy: proxy.filter(|_| self.target.admits.is_none()), ..self }
+        Self { way: self.way.through(proxy), ..self }
     }
 
     /// Sends `request` and reads the reply. May be dropped at any time; the connection goes with it.
@@ -110,27 +102,27 @@ impl HttpClient {
     /// HTTP status is `Ok`.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut kept = self.kept.lock().await;
-        let now = self.clock.boot();
+        let now = self.way.clock.boot();
         let fit = |kept: &Connection| !request.once && kept.is_open() && kept.is_recent(now);
         if let Some(mut connection) = kept.take().filter(fit) {
             self.begin(connection.report());
-            match connection.exchange(&self.target, request, &*self.clock).await {
+            match connection.exchange(&self.way.target, request, &*self.way.clock).await {
                 Ok(response) => {
                     self.learn(&connection, &response);
                     *kept = connection.reusable();
                     return Ok(response);
                 }
                 Err(failure) if failure.may_retry() => {}
-                Err(failure) => return Err(failure.into_error(&self.peer())),
+                Err(failure) => return Err(failure.into_error(&self.way.peer())),
             }
         }
         let report = Arc::new(HandshakeReport::default());
         self.begin(report.clone());
-        let mut connection = self.open(report).await?;
+        let mut connection = Connection::open(&self.way, self.connect_timeout, report).await?;
         let response = connection
-            .exchange(&self.target, request, &*self.clock)
+            .exchange(&self.way.target, request, &*self.way.clock)
             .await
-            .map_err(|failure| failure.into_error(&self.peer()))?;
+            .map_err(|failure| failure.into_error(&self.way.peer()))?;
         self.learn(&connection, &response);
         *kept = connection.reusable();
         Ok(response)
@@ -140,7 +132,7 @@ impl HttpClient {
     #[must_use]
     pub fn timed_out(&self, limit: Duration) -> Error {
         let attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        errors::timed_out(&self.hop(), &self.target, limit, &attempt, self.clock.boot())
+        errors::timed_out(&self.way.hop(), &self.way.target, limit, &attempt, self.way.clock.boot())
     }
 
     /// Closes the kept connection.
@@ -148,38 +140,11 @@ impl HttpClient {
         *self.kept.lock().await = None;
     }
 
-    async fn open(&self, report: Arc<HandshakeReport>) -> Result<Connection> {
-        let way = connect::Way {
-            target: self.target.clone(),
-            proxy: self.proxy.clone(),
-            tls: self.tls.clone(),
-            clock: self.clock.clone(),
-        };
-        Connection::open(way, self.connect_timeout, report).await
-    }
-
-    fn peer(&self) -> errors::Peer<'_> {
-        errors::Peer {
-            target: &self.target,
-            proxy: self.proxy.as_ref(),
-            identified: self.tls.as_ref().is_some_and(TlsConfig::identifies),
-        }
-    }
-
     /// Every reply tells the time, if its server was verified.
-    ///
-    /// A date for which the server's own certificate is not valid contradicts who vouches for it. So no server can
-    /// tell a time at which it would not be believed itself.
     fn learn(&self, connection: &Connection, response: &HttpResponse) {
-        let Some(calendar) = self.tls.as_ref().and_then(TlsConfig::taught) else { return };
-        let Some((not_before, not_after)) = connection.vouched else { return };
-        if let Some(date) = response.server_date().filter(|date| (not_before..=not_after).contains(date)) {
-            calendar.learn(date, response.at(), response.round_trip());
+        if let Some(date) = response.server_date() {
+            self.way.learn(connection.vouched, date, response.at(), response.round_trip());
         }
-    }
-
-    fn hop(&self) -> Hop<'_> {
-        Hop::towards(&self.target, self.proxy.as_ref())
     }
 
     fn begin(&self, attempt: Arc<HandshakeReport>) {

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::stream::Stream;
+use crate::way::Stream;
 
 type Driver = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
 

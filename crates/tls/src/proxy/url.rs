@@ -1,8 +1,9 @@
 //! A proxy's URL. Nothing of it is ever quoted: what stands before the `@` is a password.
 
 use refresh_session_core::authority::{is_host, split_port};
+use refresh_session_core::encoding::base64;
 use refresh_session_core::{Error, Result, Secret};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Credentials, Proxy};
 
@@ -113,21 +114,6 @@ fn percent_decoded(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(decoded)
 }
 
-/// RFC 4648, section 4, with padding.
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for chunk in bytes.chunks(3) {
-        let mut group = [0; 3];
-        group[..chunk.len()].copy_from_slice(chunk);
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        for place in 0..4 {
-            let index = (bits >> (18 - 6 * place)) & 63;
-            out.push(if place <= chunk.len() { ALPHABET[index as usize] } else { b'=' });
-        }
-        group.zeroize();
-    }
-}
-
 fn invalid(found: &str) -> Error {
     Error::invalid_option(PARAM, found)
 }
@@ -166,22 +152,6 @@ mod tests {
         assert_eq!(basic("http://user@p:1"), "Basic dXNlcjo=");
         assert_eq!(basic("http://user:a@b:c@p:1"), "Basic dXNlcjphQGI6Yw==");
         assert_eq!(basic("http://:@p:1"), "Basic Og==");
-    }
-
-    #[test]
-    fn base64_of_every_length() {
-        for (text, encoded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-        ] {
-            let mut out = Vec::new();
-            base64(text.as_bytes(), &mut out);
-            assert_eq!(out, encoded.as_bytes());
-        }
     }
 
     #[test]
