@@ -6,8 +6,7 @@ use refresh_session_core::{Clock, Code, Error, Result};
 use refresh_session_pkcs11::{Depth, Inventory};
 use tokio::task::spawn_blocking;
 
-use crate::iot::Pkcs11Options;
-use crate::iot::token;
+use crate::device::{Pkcs11Options, token};
 
 /// How closely to look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

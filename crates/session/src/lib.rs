@@ -8,7 +8,8 @@
 //! | [`alarm`] | wakes in boot time, and tells of a resume or a step of the wall clock |
 //! | [`source`] | what a source of credentials is |
 //! | [`description`] | what makes two sources the same |
-//! | [`iot`] | the AWS IoT source: options parsed and matched, token opened at first use |
+//! | [`device`] | who a device is: certificate, key or token, and CA; files watched, token opened at first use, one for all users |
+//! | [`iot`] | the AWS IoT source: options in, credentials for a device's certificate out |
 //! | [`sts`] | roles by STS: base credentials and an MFA code in, keys of a role out; who a session is |
 //! | [`web_identity`] | roles by an OpenID Connect token, read anew for every fetch |
 //! | [`container`] | the container endpoint: by options or environment, tried three times |
@@ -31,6 +32,7 @@ pub mod clock;
 pub mod container;
 pub mod custom;
 pub mod description;
+pub mod device;
 pub mod engine;
 pub mod inventory;
 pub mod iot;
@@ -53,6 +55,7 @@ pub use alarm::{Alarm, SystemAlarm};
 pub use clock::SystemClock;
 pub use container::{ContainerEnvironment, ContainerOptions, ContainerSource, Environment};
 pub use custom::{CustomExpiration, CustomKeys, CustomName, CustomProvider, CustomSource};
+pub use device::{Device, DeviceOptions, Identified};
 pub use engine::{Presented, SessionStatus, Surroundings};
 pub use iot::{IotOptions, IotSource};
 pub use listener::{Listener, SessionEvent};

@@ -10,6 +10,7 @@ use refresh_session_refresh::{Demand, Settings};
 use tokio::sync::Notify;
 
 use crate::description::Description;
+use crate::device::Device;
 use crate::engine::{Engine, Presented, SessionStatus, Surroundings, closed};
 use crate::listener::Listener;
 use crate::registry::Membership;
@@ -88,6 +89,18 @@ impl Session {
     #[must_use]
     pub fn status(&self) -> SessionStatus {
         if self.closed.load(Ordering::Acquire) { SessionStatus::CLOSED } else { self.engine().status() }
+    }
+
+    /// The device that keys are fetched with, which is not that of the source given to [`open`](Self::open) where an engine
+    /// is shared; `None`: the source has no device certificate.
+    #[must_use]
+    pub fn device(&self) -> Option<Arc<Device>> {
+        self.engine().device()
+    }
+
+    /// Tells the warnings that came up since a fetch last told some: for whoever uses its [`device`](Self::device) too.
+    pub fn tell_warnings(&self) {
+        self.engine().tell_warnings();
     }
 
     /// Ends it. Whoever waits on it gets `ERR_CLOSED`; with the last session on a source the fetch is dropped, keys

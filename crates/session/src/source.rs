@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
 use refresh_session_core::{Error, Issued, Result, Timestamp, Warning};
+
+use crate::device::Device;
 
 /// A fetch under way.
 pub type Fetching<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +38,11 @@ pub trait Source: Send + Sync + fmt::Debug {
 
     /// When the certificate it identifies itself with ends, as far as that is known.
     fn certificate_expiry(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The device whose identity it uses; others may use it too.
+    fn device(&self) -> Option<Arc<Device>> {
         None
     }
 }

@@ -7,7 +7,6 @@ use refresh_session_refresh::{Failure, FetchId};
 use tokio::task::AbortHandle;
 
 use super::Engine;
-use crate::listener::SessionEvent;
 
 /// The attempt the machine counts on.
 pub(super) struct Flight {
@@ -43,9 +42,7 @@ impl Engine {
     fn landed(self: &Arc<Self>, id: FetchId, fetched: Result<Issued>) {
         self.step(|state, now| {
             state.flight.take_if(|flight| flight.id == id);
-            for warning in self.source.take_warnings() {
-                state.tell(&SessionEvent::Warning(warning));
-            }
+            state.tell_warnings(&*self.source);
             match fetched {
                 Ok(issued) => {
                     state.machine.handle_fetched(now, id, issued, self.around.clock.wall());

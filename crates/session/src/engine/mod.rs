@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::alarm::Alarm;
+use crate::device::Device;
 use crate::listener::{Listener, SessionEvent};
 use crate::source::Source;
 use flight::Flight;
@@ -167,6 +168,15 @@ impl Engine {
         state.listeners.retain(|(listener, _)| *listener != id);
     }
 
+    pub(crate) fn device(&self) -> Option<Arc<Device>> {
+        self.source.device()
+    }
+
+    /// Tells what warnings the source has.
+    pub(crate) fn tell_warnings(&self) {
+        self.state().tell_warnings(&*self.source);
+    }
+
     /// Ends it: callers are answered, the fetch is dropped, keys are wiped, the source lets go of what it holds.
     pub(crate) async fn close(self: &Arc<Self>) {
         self.abandon();
@@ -273,6 +283,12 @@ impl State {
     fn tell(&self, event: &SessionEvent) {
         for (_, listener) in &self.listeners {
             listener(event);
+        }
+    }
+
+    fn tell_warnings(&self, source: &dyn Source) {
+        for warning in source.take_warnings() {
+            self.tell(&SessionEvent::Warning(warning));
         }
     }
 }

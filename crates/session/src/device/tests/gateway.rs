@@ -2,16 +2,11 @@
 
 use std::path::PathBuf;
 
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use refresh_session_core::{Basis, Clock as _, Code, Error, Issued, Result, ServerClock};
+use refresh_session_core::{Basis, Error, Issued, Result, ServerClock};
 use refresh_session_refresh::{Demand, Settings};
-use refresh_session_tls::Material;
 
-use super::super::files::Given;
-use super::super::options::CaOptions;
 use super::*;
 use crate::alarm::virtual_time::VirtualTime;
-use crate::description::Description;
 use crate::source::{Fetching, Source};
 use crate::tests::bed::{HOUR, Heard, deferred, eager, open};
 use crate::tests::script::{Script, Scripted};
@@ -22,7 +17,7 @@ const HANGS: Duration = Duration::from_secs(20);
 /// A script's keys, as a device with files gets them.
 struct WithFiles {
     keys: Scripted,
-    device: Device,
+    device: Arc<Device>,
     time: VirtualTime,
     server: Mutex<ServerClock>,
 }
@@ -49,7 +44,7 @@ impl Source for WithFiles {
                 || Reading { now: self.time.wall(), basis: Basis::Wall },
                 |now| Reading { now, basis: Basis::Server },
             );
-            self.device.fetched(boot, reading);
+            self.device.used(boot, reading);
             fetched
         })
     }
@@ -69,6 +64,10 @@ impl Source for WithFiles {
     fn certificate_expiry(&self) -> Option<Timestamp> {
         self.device.certificate_expiry()
     }
+
+    fn device(&self) -> Option<Arc<Device>> {
+        Some(self.device.clone())
+    }
 }
 
 struct Gateway {
@@ -86,18 +85,11 @@ impl Gateway {
     }
 
     fn with(name: &str, ends: (i32, u8, u8), settings: &Settings) -> Self {
-        let folder = std::env::temp_dir().join(format!("refresh-session-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder(name);
         issue(&folder, ends);
-        let material = |name: &str| Some(Material::Path(folder.join(name)));
-        let given = Given {
-            certificate: material("cert"),
-            private_key: material("key"),
-            passphrase: None,
-            ca: CaOptions::System,
-        };
-        let device = Device::new(Files::open(given, &mut Description::new("test")).unwrap(), 30);
         let (time, heard) = (VirtualTime::new(), Heard::default());
+        let clock: Arc<dyn Clock> = Arc::new(time.clone());
+        let device = Arc::new(device(options(&folder), &clock));
         let script = Script::new(Arc::new(time.clone()), None);
         let (keys, server) = (Scripted::new(&script), Mutex::default());
         let source = WithFiles { keys, device, time: time.clone(), server };
@@ -137,14 +129,6 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-fn issue(folder: &std::path::Path, (year, month, day): (i32, u8, u8)) {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec!["gw".to_owned()]).unwrap();
-    params.not_after = date_time_ymd(year, month, day);
-    std::fs::write(folder.join("key"), key.serialize_pem()).unwrap();
-    std::fs::write(folder.join("cert"), params.self_signed(&key).unwrap().pem()).unwrap();
 }
 
 #[tokio::test]
@@ -213,6 +197,19 @@ async fn an_eager_session_that_nobody_reads_from_looks_too() {
     timeout(HANGS, fetches(2)).await.unwrap();
     gateway.time.settle().await;
     assert_eq!(gateway.expiry(), "2027-01-01T00:00:00Z");
+}
+
+#[tokio::test]
+async fn who_uses_the_device_too_has_the_session_tell_its_warnings() {
+    let gateway = Gateway::new("another-user", (2026, 1, 20));
+    let device = gateway.session.device().unwrap();
+    let reading = Reading { now: gateway.time.wall(), basis: Basis::Wall };
+    device.used(gateway.time.boot(), reading);
+    assert!(gateway.heard.warnings().is_empty());
+    gateway.session.tell_warnings();
+    assert_eq!(gateway.heard.warnings().len(), 1);
+    // Neither is told again: a day has not passed.
+    assert!(gateway.hour().await.is_empty());
 }
 
 /// What a gateway has heard, as text.

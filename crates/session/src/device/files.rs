@@ -11,8 +11,8 @@ use refresh_session_core::{Certificate, Code, Error, PublicKey, Result, Secret, 
 use refresh_session_tls::{ClientIdentity, Material, Trust};
 
 use super::memory::Memory;
-use super::options::CaOptions;
 use super::watched::{Watched, chain_of, hash, load, of};
+use crate::ca::CaOptions;
 use crate::description::Description;
 
 /// What the options say about certificate, key and CA.
