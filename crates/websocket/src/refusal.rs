@@ -39,6 +39,6 @@ pub(crate) fn error(host: &str, head: &Head) -> Error {
         .with_hint(hint)
         .with_retry_after(retry_after(&head.headers))
         .with_response(status, identifier(&head.headers, REQUEST_ID), None)
-        // A device that stays up is not to give up: what is in the way may be gone tomorrow, and each attempt is signed anew.
-        .with_retryable(true)
+        // Not that anybody gives up: what a person has to change is asked for less often.
+        .with_retryable(!matches!(status, 300..=403))
 }

@@ -204,7 +204,9 @@ impl<S: Carrier> AsyncWrite for WebSocket<S> {
     ) -> Poll<io::Result<usize>> {
         self.poll_frame(context, || {
             let mut bytes = BytesMut::with_capacity(slices.iter().map(|slice| slice.len()).sum());
-            slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
+            for slice in slices {
+                bytes.extend_from_slice(slice);
+            }
             bytes
         })
     }

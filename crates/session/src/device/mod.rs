@@ -152,7 +152,7 @@ impl Device {
     pub(crate) async fn identified(&self) -> Result<Identified> {
         loop {
             let (opening, files) = match self.known()? {
-                Known::Yes(identified) => return Ok(identified),
+                Known::Yes(identified) => return Ok(*identified),
                 Known::Soon(opening, files) => (opening, files),
             };
             let outcome = opening.outcome().await;
@@ -227,6 +227,11 @@ impl Device {
         self.files.take_warnings()
     }
 
+    /// Which servers are believed, by the last look: for connections that show no certificate.
+    pub(crate) fn trust(&self) -> Trust {
+        self.files.current().trust
+    }
+
     /// When the certificate ends, as far as it is known.
     pub(crate) fn certificate_expiry(&self) -> Option<Timestamp> {
         lock(&self.leaf).as_ref().map(Certificate::not_after)
@@ -258,7 +263,7 @@ impl Device {
         let current = self.files.current();
         let files = current.revision;
         if let Some(known) = state.known.as_ref().filter(|known| known.files == files) {
-            return Ok(Known::Yes(known.clone()));
+            return Ok(Known::Yes(Box::new(known.clone())));
         }
         let (identity, key) = match (current.holder, &self.token) {
             (Holder::Ready(identity), _) => (identity, None),
@@ -276,7 +281,7 @@ impl Device {
         let identified = Identified { revision, identity, trust, files, key: key.unwrap_or(revision) };
         self.uses(identified.identity.leaf());
         state.known = Some(identified.clone());
-        Ok(Known::Yes(identified))
+        Ok(Known::Yes(Box::new(identified)))
     }
 
     /// The first one who sees the outcome of an opening sees to what follows of it.
@@ -315,7 +320,7 @@ impl Device {
 
 /// Whether an identity is at hand.
 enum Known {
-    Yes(Identified),
+    Yes(Box<Identified>),
     Soon(Arc<Opening>, u64),
 }
 

@@ -11,7 +11,7 @@ use super::keeping::Keeping;
 use super::mailbox::Mailbox;
 use super::operations::Operations;
 use super::options::MqttQueueOptions;
-use super::store::{Bounds, Store};
+use super::store::{Bounds, Opened, Store};
 use super::wire::Dial;
 use super::words::{Command, Delivery, MqttStats};
 use crate::Surroundings;
@@ -42,7 +42,7 @@ impl MqttConnection {
             None => None,
         };
         let (store, left, warnings) = match opened {
-            Some((store, left, warnings)) => (Some(store), left, warnings),
+            Some(Opened { store, left, warnings }) => (Some(store), left, warnings),
             None => (None, Vec::new(), Vec::new()),
         };
         // What an earlier process was allowed to leave is not refused by this one.

@@ -39,24 +39,29 @@ pub(super) struct Driver {
     unacknowledged: Unacknowledged,
     /// With a queue on disk.
     keeping: Option<Keeping>,
-    /// A close that waits for the disk: how long operations have then.
-    closing: Option<Option<Duration>>,
+    /// A close that waits for the disk.
+    closing: Option<Closing>,
     deliveries: Vec<Delivery>,
     stats: MqttStats,
     /// Of the links before this one.
     bytes: (u64, u64),
 }
 
+/// A close: how long operations have to settle.
+struct Closing {
+    drain: Option<Duration>,
+}
+
 /// An attempt under way.
 struct Dialing {
     link: LinkId,
-    attempt: Fetching<'static, Result<Box<dyn Wire>, Error>>,
+    attempt: Fetching<'static, Result<Wire, Error>>,
 }
 
 /// What there is to be dealt with.
 enum Happened {
     Arrived,
-    Dialed(Result<Box<dyn Wire>, Error>),
+    Dialed(Result<Wire, Error>),
     Link(Turn),
     Time,
     Changed(Change),
@@ -110,7 +115,7 @@ impl Driver {
                 break;
             }
             match self.happens().await {
-                Happened::Arrived | Happened::Room => {}
+                Happened::Arrived | Happened::Room | Happened::Changed(Change::WallClockSet) => {}
                 Happened::Dialed(dialed) => self.dialed(dialed),
                 Happened::Link(turn) => self.link_turned(turn),
                 Happened::Time => self.time(),
@@ -119,7 +124,6 @@ impl Driver {
                     let now = self.now();
                     self.machine.handle_network_up(now);
                 }
-                Happened::Changed(Change::WallClockSet) => {}
                 Happened::Disk(done) => self.disk(done),
             }
         }
@@ -162,7 +166,7 @@ impl Driver {
             Command::Connect => self.machine.handle_start(now),
             Command::Disconnect => self.machine.handle_stop(now),
             Command::Close { drain } if self.keeping.as_ref().is_some_and(Keeping::is_busy) => {
-                self.closing = Some(drain);
+                self.closing = Some(Closing { drain });
             }
             Command::Close { drain } => self.machine.handle_close(now, drain),
             Command::NetworkUp => self.machine.handle_network_up(now),
@@ -224,13 +228,13 @@ impl Driver {
         let Some(keeping) = &mut self.keeping else { return };
         self.deliveries.extend(keeping.stored(done, now, &mut self.machine, &mut self.operations));
         if !keeping.is_busy()
-            && let Some(drain) = self.closing.take()
+            && let Some(Closing { drain }) = self.closing.take()
         {
             self.machine.handle_close(now, drain);
         }
     }
 
-    fn dialed(&mut self, dialed: Result<Box<dyn Wire>, Error>) {
+    fn dialed(&mut self, dialed: Result<Wire, Error>) {
         let Some(Dialing { link, .. }) = self.dialing.take() else { return };
         let now = self.now();
         match dialed {
@@ -390,7 +394,7 @@ async fn turn(transport: &mut Option<Transport>, may_read: bool) -> Turn {
     }
 }
 
-async fn dialed(dialing: &mut Option<Dialing>) -> Result<Box<dyn Wire>, Error> {
+async fn dialed(dialing: &mut Option<Dialing>) -> Result<Wire, Error> {
     match dialing {
         Some(dialing) => dialing.attempt.as_mut().await,
         None => std::future::pending().await,

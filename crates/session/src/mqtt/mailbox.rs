@@ -57,7 +57,7 @@ impl Mailbox {
         let mut inbox = lock(&self.inbox);
         if self.over.load(Ordering::Acquire) {
             drop(inbox);
-            return self.refuse(commands);
+            return self.refuse(&commands);
         }
         if inbox.is_empty() {
             *inbox = commands;
@@ -152,11 +152,11 @@ impl Mailbox {
             self.over.store(true, Ordering::Release);
             std::mem::take(&mut *inbox)
         };
-        self.refuse(left);
+        self.refuse(&left);
         self.ended.notify_waiters();
     }
 
-    fn refuse(&self, commands: Vec<Command>) {
+    fn refuse(&self, commands: &[Command]) {
         let mut refused: Vec<_> = commands.iter().filter_map(operation_of).map(refusal).collect();
         self.deliver(&mut refused);
     }

@@ -11,7 +11,8 @@
 //! | `keeping`, `store`, `stored` | messages that are on the disk too: the driver's part, the thread, what a record holds |
 //! | `operations` | whose operation is whose |
 //! | `transport` | a link's buffers |
-//! | `wire` | what carries MQTT, and who brings it up |
+//! | `open` | from options to a connection |
+//! | `route`, `wire`, `dialer`, `upgrading` | the way, what carries MQTT, and who brings it up: TLS, WebSocket in TLS |
 //! | `alarm_clock` | the driver's timer |
 //!
 //! # How it is used
@@ -32,18 +33,22 @@
 mod alarm_clock;
 mod authorizer;
 pub mod connection;
+mod dialer;
 mod driver;
 mod keeping;
 mod mailbox;
+mod open;
 mod operations;
 pub mod options;
 mod place;
+mod route;
 mod settings;
 mod store;
 mod stored;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod upgrading;
 mod wire;
 pub mod words;
 

@@ -8,7 +8,7 @@ use refresh_session_mqtt::Properties;
 use refresh_session_tls::Material;
 
 use crate::ca::CaOptions;
-use crate::iot::Pkcs11Options;
+use crate::device::Pkcs11Options;
 use crate::proxy::ProxyOptions;
 
 /// How the server is reached and who we are to it.
@@ -104,6 +104,7 @@ pub struct MqttLimits {
 
 /// Options of `session.mqtt()`; the names are those of the public API in snake case.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the user's switches, by their names")]
 pub struct MqttOptions {
     /// `host[:port]`.
     pub endpoint: String,

@@ -96,6 +96,41 @@ fn parse(text: &str) -> Result<(String, Option<u16>)> {
 fn region_in(host: &str) -> Option<String> {
     let rest = host.strip_suffix(".cn").unwrap_or(host).strip_suffix(".amazonaws.com")?;
     let (before, region) = rest.rsplit_once('.')?;
-    let of_iot = before.ends_with(".iot") || before.ends_with("-ats.iot");
-    of_iot.then(|| region.to_owned())
+    before.rsplit('.').next().is_some_and(|label| label == "iot").then(|| region.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_in_aws_names_only() {
+        for (host, region) in [
+            ("abc-ats.iot.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("abc.ats.iot.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("abc.iot.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
+            ("vpce-1.abc.vpce.amazonaws.com", None),
+            ("broker.example", None),
+            ("localhost", None),
+        ] {
+            assert_eq!(region_in(host).as_deref(), region, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_cannot_be_one_is_refused_by_name() {
+        for (text, said) in [
+            ("mqtts://abc.iot", "without a scheme"),
+            ("abc:0", "port"),
+            ("a b", "iot:Data-ATS"),
+            ("abc.credentials.iot.eu-west-1.amazonaws.com", "speaks no MQTT"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.param(), Some("endpoint"), "{text}");
+            assert!(error.message().contains(said), "{error}");
+        }
+        let error = parse("user:canary@host name").unwrap_err();
+        assert!(!error.to_string().contains("canary"));
+        assert_eq!(parse("[::1]:8883").unwrap(), ("::1".into(), Some(8883)));
+    }
 }

@@ -72,6 +72,13 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
+/// A queue, and what an earlier process has left in it.
+pub(super) struct Opened {
+    pub(super) store: Store,
+    pub(super) left: Vec<Left>,
+    pub(super) warnings: Vec<Warning>,
+}
+
 impl Store {
     /// Opens the queue, and gives what an earlier process has left in it.
     ///
@@ -83,7 +90,7 @@ impl Store {
         bounds: Bounds,
         calendar: Calendar,
         clock: &dyn Clock,
-    ) -> Result<Option<(Self, Vec<Left>, Vec<Warning>)>> {
+    ) -> Result<Option<Opened>> {
         let Some(directory) = options.directory.clone() else { return Ok(None) };
         let (fsync, interval) = match options.fsync.as_deref() {
             None | Some("always") => (Fsync::Always, None),
@@ -117,7 +124,8 @@ impl Store {
                 Error::new(Code::Internal, format!("the queue's thread did not start: {error}"))
             })?;
         let messages = left.len();
-        Ok(Some((Self { jobs, done, calendar, under_way: 0, messages }, left, warnings)))
+        let store = Self { jobs, done, calendar, under_way: 0, messages };
+        Ok(Some(Opened { store, left, warnings }))
     }
 
     /// Stores messages, in this order. They come back as [`Done::Stored`].

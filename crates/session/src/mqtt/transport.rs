@@ -34,7 +34,7 @@ pub(super) enum Turn {
 /// A wire and its buffers.
 pub(super) struct Transport {
     pub(super) id: LinkId,
-    wire: Box<dyn Wire>,
+    wire: Wire,
     pub(super) input: BytesMut,
     output: VecDeque<Bytes>,
     queued: usize,
@@ -46,7 +46,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(id: LinkId, wire: Box<dyn Wire>) -> Self {
+    pub(super) fn new(id: LinkId, wire: Wire) -> Self {
         Self {
             id,
             wire,

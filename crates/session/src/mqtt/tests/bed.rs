@@ -1,13 +1,17 @@
 //! A connection in virtual time, to a server that a test plays byte by byte.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use refresh_session_core::{Calendar, Code, Error, Result, Warning};
 use refresh_session_mqtt::{Limits, Publish, QoS, Settings};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -18,13 +22,45 @@ use crate::mqtt::options::MqttQueueOptions;
 use crate::mqtt::wire::{Dial, Wire};
 use crate::mqtt::words::{Command, Delivery};
 use crate::source::Fetching;
+use refresh_session_tls::dial::Carrier;
 
 /// In one pipe: small, so that writing has to wait.
 const PIPE: usize = 32 * 1024;
 
-impl Wire for DuplexStream {
+/// The connection's end of a pipe.
+struct End(DuplexStream);
+
+impl Carrier for End {
     fn explain(&self, error: &io::Error) -> Error {
         Error::new(Code::ConnectionLost, error.to_string())
+    }
+}
+
+impl AsyncRead for End {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for End {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 
@@ -36,7 +72,7 @@ struct Pipes {
 }
 
 impl Dial for Pipes {
-    fn dial(&self) -> Fetching<'_, Result<Box<dyn Wire>>> {
+    fn dial(&self) -> Fetching<'_, Result<Wire>> {
         let refusal = self.refusals.lock().unwrap().pop();
         Box::pin(async move {
             if let Some(error) = refusal {
@@ -44,7 +80,7 @@ impl Dial for Pipes {
             }
             let (ours, theirs) = duplex(PIPE);
             self.ends.send(theirs).map_err(|_| Error::new(Code::Connect, "the test is over"))?;
-            Ok(Box::new(ours) as Box<dyn Wire>)
+            Ok(Box::new(End(ours)) as Wire)
         })
     }
 
