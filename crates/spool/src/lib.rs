@@ -4,10 +4,22 @@
 
 #![forbid(unsafe_code)]
 
+mod checksum;
+mod entry;
+mod frame;
+mod header;
+mod index;
 mod options;
 mod record;
+mod recovery;
+mod scan;
 mod spool;
+mod storage;
+mod warnings;
 
 pub use options::{Fsync, SpoolOptions};
 pub use record::{Record, RecordId};
 pub use spool::{Spool, SpoolStats};
+
+#[cfg(test)]
+mod tests;
