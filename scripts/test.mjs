@@ -15,6 +15,11 @@ const steps = [
   { name: "public types: without those of Node", command: "npx tsc -p __test__/types-bare/tsconfig.json" },
   { name: "generated declarations: snapshot", command: "git diff --exit-code --stat -- src/ts/binding.d.ts" },
   { name: "cargo test", command: "cargo test --quiet --workspace --locked --no-fail-fast", count: countCargo },
+  {
+    name: "fuzz: MQTT codec and machine",
+    command: "npm run --silent fuzz -- 15",
+    count: countCargo,
+  },
   { name: "mutants of the refresh machine", command: "node scripts/mutants.mjs", count: countSum },
   { name: "ava", command: "npx ava", count: countAva },
 ];

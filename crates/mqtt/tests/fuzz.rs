@@ -1,12 +1,19 @@
-//! Bytes that went wrong, from fixed seeds: no panic, no endless loop, no frame that disappears.
+//! Bytes that went wrong, and calls in any order: no panic, no endless loop, no frame that disappears, no promise that is
+//! settled twice or never.
+//!
+//! A fixed number of cases from fixed seeds. `FUZZ_SECONDS=600` goes on for so long for each target; `FUZZ_FROM=7` begins
+//! with other seeds. A failure names its seed.
 
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
+
+#[path = "fuzz/machine.rs"]
+mod machine;
+
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use fastrand::Rng;
 use refresh_session_mqtt::codec::{DecodeError, Version, decode};
-
-const CASES: u32 = 200_000;
 
 /// One of each packet, valid in both versions where that is possible.
 const GENUINE: [&[u8]; 12] = [
@@ -26,22 +33,27 @@ const GENUINE: [&[u8]; 12] = [
 
 #[test]
 fn a_decoder_takes_anything() {
-    let mut rng = Rng::with_seed(1);
-    let (mut packets, mut refusals, mut waits) = (0_u32, 0_u32, 0_u32);
-    for case in 0..CASES {
+    let (mut cases, mut packets, mut refusals, mut waits) = (0_u64, 0_u64, 0_u64, 0_u64);
+    for seed in seeds(200_000) {
+        let mut rng = Rng::with_seed(seed);
+        cases += 1;
         let mut bytes = mutated(&mut rng);
-        let version = if case % 2 == 0 { Version::V5 } else { Version::V311 };
+        let version = if rng.bool() { Version::V5 } else { Version::V311 };
         loop {
             let before = bytes.len();
             match decode(&mut bytes, version, 200) {
                 Ok(Some(_)) => {
                     packets += 1;
-                    assert!(bytes.len() < before, "a packet of no bytes");
+                    assert!(bytes.len() < before, "seed {seed}: a packet of no bytes");
                 }
                 Ok(None) => {
                     waits += 1;
-                    assert_eq!(bytes.len(), before, "bytes were taken although there was no packet");
-                    assert!(before < 200, "a whole packet is waited for");
+                    assert_eq!(
+                        bytes.len(),
+                        before,
+                        "seed {seed}: bytes were taken although there was no packet"
+                    );
+                    assert!(before < 200, "seed {seed}: a whole packet is waited for");
                     break;
                 }
                 Err(error) => {
@@ -55,8 +67,36 @@ fn a_decoder_takes_anything() {
             }
         }
     }
-    println!("{CASES} cases: {packets} packets, {refusals} refusals, {waits} cut");
-    assert!(packets > CASES / 4 && refusals > CASES / 4 && waits > CASES / 4);
+    println!("{cases} cases: {packets} packets, {refusals} refusals, {waits} cut");
+    assert!(packets > cases / 4 && refusals > cases / 4 && waits > cases / 4);
+}
+
+#[test]
+fn a_machine_takes_anything() {
+    let mut total = machine::Seen::default();
+    let mut cases = 0_u64;
+    for seed in seeds(3_000) {
+        cases += 1;
+        let lived = std::panic::catch_unwind(|| machine::live(seed, mutated));
+        total += lived.unwrap_or_else(|_| panic!("broken with seed {seed}"));
+    }
+    println!("{cases} cases: {total:?}");
+    assert!(total.connected > cases / 4 && total.settled > cases && total.messages > cases / 50, "{total:?}");
+}
+
+/// So many, or as many as there is time for.
+#[expect(clippy::disallowed_methods, reason = "a test's own switch and stop-watch")]
+fn seeds(usually: u64) -> impl Iterator<Item = u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let begun = Instant::now();
+    let limit = number("FUZZ_SECONDS").map(Duration::from_secs);
+    let from = number("FUZZ_FROM").unwrap_or(1);
+    (0_u64..)
+        .take_while(move |count| match limit {
+            None => *count < usually,
+            Some(limit) => *count % 64 != 0 || begun.elapsed() < limit,
+        })
+        .map(move |count| from + count)
 }
 
 /// Some genuine packets with some bytes changed, put in, or left out.
