@@ -12,7 +12,15 @@ use crate::storage::refusal::{PARAM, refused};
 /// Held as long as the queue is open. The system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Entry {
+    /// Not by closing alone: a process that is just being started by another thread has this file, too, until it becomes its
+    /// program.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 /// Makes the directory if need be, and takes it for this queue.
@@ -27,7 +35,7 @@ pub(crate) fn enter(path: &Path) -> Result<Entry> {
         .open(&file)
         .map_err(|error| refused(path, "opening", error))?;
     match lock.try_lock() {
-        Ok(()) => Ok(Entry { _lock: lock }),
+        Ok(()) => Ok(Entry { lock }),
         Err(TryLockError::WouldBlock) => Err(Error::new(
             Code::MqttQueueLocked,
             format!("opening the queue in {}: it is open already", path.display()),

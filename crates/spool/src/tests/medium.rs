@@ -94,6 +94,15 @@ impl Medium {
         (number, at as u64)
     }
 
+    /// Changes a file behind the queue's back; 0 is the header.
+    pub(super) fn edit<T>(&self, number: u64, change: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let mut state = self.state();
+        match state.files.get_mut(&number) {
+            Some(file) => change(&mut file.cached),
+            None => change(state.header.as_mut().unwrap()),
+        }
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         let state = self.state();
         state.used() + state.header.as_ref().map_or(0, |bytes| bytes.len() as u64)

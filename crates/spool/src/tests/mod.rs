@@ -1,5 +1,6 @@
 //! The queue over a medium that fails, and loses what was not synced.
 
+mod damage;
 mod faults;
 mod medium;
 mod random;

@@ -151,7 +151,7 @@ fn both() -> [Fsync; 2] {
 #[test]
 fn a_queue_that_is_closed_and_opened_is_the_same() {
     for fsync in both() {
-        for seed in 0..60 {
+        for seed in 0..30 {
             let mut world = World::new(seed, fsync);
             for _ in 0..6 {
                 let mut spool = world.open();
@@ -166,7 +166,7 @@ fn a_queue_that_is_closed_and_opened_is_the_same() {
 #[test]
 fn a_power_cut_takes_only_what_was_not_synced() {
     for fsync in both() {
-        for seed in 0..150 {
+        for seed in 0..60 {
             let mut world = World::new(seed, fsync);
             for _ in 0..6 {
                 let mut spool = world.open();
@@ -185,7 +185,7 @@ fn a_power_cut_takes_only_what_was_not_synced() {
 #[test]
 fn calls_that_fail_lose_nothing_and_leave_nothing_behind() {
     for fsync in both() {
-        for seed in 0..150 {
+        for seed in 0..60 {
             let mut world = World::new(seed, fsync);
             for round in 0..6 {
                 world.medium.state().failing = None;
@@ -207,7 +207,7 @@ fn calls_that_fail_lose_nothing_and_leave_nothing_behind() {
 
 #[test]
 fn flipped_bits_take_only_the_records_they_are_in() {
-    for seed in 0..400 {
+    for seed in 0..200 {
         let mut world = World::new(seed, Fsync::Always);
         let mut spool = world.open();
         for _ in 0..world.random.below(200) {
@@ -226,7 +226,7 @@ fn flipped_bits_take_only_the_records_they_are_in() {
             assert!(hit.iter().filter(|(_, at)| *at < 64).count() >= 2);
             continue;
         };
-        assert!(!warnings.is_empty() || hit.iter().all(|(_, at)| *at >= 64 || *at < 64), "{hit:?}");
+        assert!(!warnings.is_empty(), "{hit:?}");
         // A flipped note of removal brings records back: they are known, and were removed.
         let excused = |id: u64| {
             places.get(&id).is_some_and(|place| {
