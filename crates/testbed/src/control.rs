@@ -35,11 +35,13 @@
 //! |                            | until there are so many, no longer than that                                     |
 //! | `DELETE /log`              | forgets it                                                                       |
 //! | `POST /reset`              | makes everything as it was at the start, ends all connections, forgets the log   |
+//! | `… /mqtt/…`                | the broker: [`self::mqtt`]                                                       |
 //! | `POST /shutdown`           | answers, then stops the testbed                                                  |
 //!
 //! Changes answer 200 with what they changed, the others with `{}`.
 
 mod iam;
+mod mqtt;
 mod sso;
 
 use std::{
@@ -152,7 +154,12 @@ impl Control {
             ("POST", ["shutdown"]) => self.stop = true,
             (method, segments) => {
                 let done = iam::route(world, request, segments);
-                if let Some(done) = done.or_else(|| sso::route(world, request, segments)) {
+                let done = done.or_else(|| sso::route(world, request, segments));
+                let done = match done {
+                    None => mqtt::route(world, request, segments).await,
+                    done => done,
+                };
+                if let Some(done) = done {
                     return done;
                 }
                 return Err(Error(404, format!("there is no {method} {} on the control port", request.path)));
@@ -194,13 +201,13 @@ impl Control {
                     if matches!(
                         value.as_str(),
                         "connection" | "handshake-failed" | "request" | "link" | "proxy"
-                    ) =>
+                    ) || value.starts_with("mqtt.") =>
                 {
                     filter.event = Some(value);
                 }
                 "service" => {
                     let mut servers = self.world.service_faults().into_iter().map(|(name, _)| name);
-                    if !matches!(value.as_str(), "iot" | "link" | "proxy")
+                    if !matches!(value.as_str(), "iot" | "link" | "proxy" | "mqtt")
                         && !servers.any(|name| name == value)
                     {
                         return Err(format!("there is no service `{value}`").into());

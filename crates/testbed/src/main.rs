@@ -3,7 +3,8 @@
 //! One process plays all parts on 127.0.0.1. Keys come from the AWS IoT credentials endpoint over mutual TLS
 //! ([`aws::iot`]), from STS for the users and roles of two accounts ([`aws::sts`], [`aws::iam`]), and over plain HTTP
 //! from the container endpoint of ECS and EKS ([`aws::container`]), IMDS ([`aws::imds`]) and SSO ([`aws::sso`]). STS
-//! and S3 ([`aws::s3`]) accept exactly the keys that one of these issued. Through a control port a test makes any of
+//! and S3 ([`aws::s3`]) accept exactly the keys that one of these issued. Messages go through an MQTT broker with the
+//! limits of AWS IoT Core ([`mqtt`]). Through a control port a test makes any of
 //! them misbehave ([`control`], [`fault`], [`settings`]). Before the endpoint there
 //! can be a bad link ([`link`]) and an HTTP proxy ([`proxy`]). It makes its own certificates ([`pki`])
 //! and, on demand, SoftHSM tokens ([`tokens`]), keeps a log of what it saw ([`log`]), and describes all of it in
@@ -24,6 +25,7 @@ mod folder;
 mod http;
 mod link;
 mod log;
+mod mqtt;
 mod net;
 mod options;
 mod overlay;
@@ -107,7 +109,10 @@ fn serve(dir: &Path, with_tokens: bool, stop_with_stdin: bool) -> Result<(), Fai
             container: listen(Service::Container, &world, &tls).await?,
             imds: listen(Service::Imds, &world, &tls).await?,
             sso: listen(Service::Sso, &world, &tls).await?,
+            mqtt: listen(Service::Mqtt, &world, &tls).await?,
+            mqtt_alpn: listen(Service::MqttAlpn, &world, &tls).await?,
         };
+        mqtt::keep_time(&world);
         let bad_link = Link::open(addresses.iot, &world).await?;
         let proxy = proxy::listen(&world).await?;
         let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses, &bad_link, proxy, &world);

@@ -8,6 +8,7 @@ use crate::{
     aws::{alias, buckets, container, iam, identity_tokens, sso},
     folder::Folder,
     link::Link,
+    mqtt::authorizer,
     pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
     proxy,
     sync::lock,
@@ -26,6 +27,8 @@ pub(crate) struct Addresses {
     pub(crate) container: SocketAddr,
     pub(crate) imds: SocketAddr,
     pub(crate) sso: SocketAddr,
+    pub(crate) mqtt: SocketAddr,
+    pub(crate) mqtt_alpn: SocketAddr,
 }
 
 /// The ready line, without its line break.
@@ -94,6 +97,7 @@ pub(crate) fn line(
             "accountId": iam::ACCOUNT,
             "roleName": sso::ROLE,
         },
+        "mqtt": mqtt_json(addresses),
         "pki": {
             "deviceCa": path(&pki.device_authority_files().certificate),
             "deviceCaKey": path(&pki.device_authority_files().key),
@@ -106,6 +110,25 @@ pub(crate) fn line(
         "passphrase": PASSPHRASE,
     })
     .to_string()
+}
+
+fn mqtt_json(addresses: &Addresses) -> Value {
+    let port = |address: SocketAddr| {
+        let port = address.port();
+        json!({"endpoint": format!("{HOST}:{port}"), "host": HOST, "port": port})
+    };
+    json!({
+        "tls": port(addresses.mqtt),
+        "alpn": port(addresses.mqtt_alpn),
+        "authorizer": {
+            "name": authorizer::NAME,
+            "tokenKey": authorizer::TOKEN_KEY,
+            "token": authorizer::TOKEN,
+            "signature": authorizer::SIGNATURE,
+            "user": authorizer::USER,
+            "password": authorizer::PASSWORD,
+        },
+    })
 }
 
 fn iam_json(world: &World) -> Value {

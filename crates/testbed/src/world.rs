@@ -29,6 +29,7 @@ use crate::{
     fault::Schedule,
     link,
     log::Log,
+    mqtt::Mqtt,
     proxy,
     script::Script,
     settings::Settings,
@@ -62,6 +63,8 @@ pub(crate) struct World {
     pub(crate) sign_ins: Mutex<SignIns>,
     /// What S3 keeps.
     pub(crate) buckets: Mutex<Buckets>,
+    /// The broker.
+    pub(crate) mqtt: Mqtt,
     pub(crate) log: Log,
     /// Told when the testbed is to stop.
     pub(crate) stop: Notify,
@@ -101,6 +104,7 @@ impl World {
             imds_tokens: Mutex::default(),
             sign_ins: Mutex::default(),
             buckets: Mutex::default(),
+            mqtt: Mqtt::new(),
             log: Log::create(log)?,
             stop: Notify::new(),
             pristine: Pristine { certificates, iam },
@@ -171,6 +175,7 @@ impl World {
         *lock(&self.imds_tokens) = imds::Tokens::default();
         *lock(&self.sign_ins) = SignIns::default();
         *lock(&self.buckets) = Buckets::default();
+        self.mqtt.reset();
         self.drop_connections();
         self.log.clear();
     }

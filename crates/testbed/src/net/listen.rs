@@ -1,5 +1,5 @@
-//! The listeners: the credentials endpoint, STS and S3 with and without TLS, the container endpoint, IMDS, SSO, and the
-//! control port.
+//! The listeners: the credentials endpoint, STS and S3 with and without TLS, the container endpoint, IMDS, SSO, MQTT, and
+//! the control port.
 //!
 //! All on 127.0.0.1, all on ports the system picks.
 
@@ -29,6 +29,7 @@ use crate::{
     control::Control,
     failure::{During, Failure},
     http::{plan, serve::serve},
+    mqtt::door,
     settings::Accept,
     sync::lock,
     world::World,
@@ -56,6 +57,10 @@ pub(crate) enum Service {
     Imds,
     /// SSO, portal and OIDC.
     Sso,
+    /// MQTT with a client certificate.
+    Mqtt,
+    /// MQTT and WebSockets, told apart by ALPN.
+    MqttAlpn,
     /// The control port.
     Control,
 }
@@ -69,6 +74,7 @@ impl Service {
             Self::Container => "container",
             Self::Imds => "imds",
             Self::Sso => "sso",
+            Self::Mqtt | Self::MqttAlpn => "mqtt",
             Self::Control => "control",
         }
     }
@@ -116,6 +122,8 @@ async fn connection(service: Service, tcp: TcpStream, world: Arc<World>, tls: Ar
             Service::Container => unsigned::<Container>(service, id, tcp, &world).await,
             Service::Imds => unsigned::<Imds>(service, id, tcp, &world).await,
             Service::Sso => unsigned::<Sso>(service, id, tcp, &world).await,
+            Service::Mqtt => door::tls(id, tcp, &world, &tls).await,
+            Service::MqttAlpn => door::alpn(id, tcp, &world, &tls).await,
             // Served above.
             Service::Control => {}
         }
@@ -137,7 +145,7 @@ async fn endpoint(id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {
     }
     let notes = Arc::new(Notes::default());
     let config = tls.endpoint(world, &notes);
-    let Some(stream) = handshake(Service::Iot, id, tcp, world, config).await else { return };
+    let Some(stream) = handshake(Service::Iot, id, tcp, world, |_| config).await else { return };
     let session = stream.get_ref().1;
     let presented = session.peer_certificates().unwrap_or_default().to_vec();
     let mut fields = describe(id, Service::Iot, session);
@@ -163,24 +171,27 @@ async fn unsigned<S: Source>(service: Service, id: u64, tcp: TcpStream, world: &
 }
 
 async fn over_tls<A: Api>(service: Service, id: u64, tcp: TcpStream, world: &Arc<World>, tls: &Arc<Tls>) {
-    let Some(stream) = handshake(service, id, tcp, world, tls.plain()).await else { return };
+    let Some(stream) = handshake(service, id, tcp, world, |_| tls.plain()).await else { return };
     world.log.record("connection", describe(id, service, stream.get_ref().1));
     serve(stream, Signed::<A>::new(Arc::clone(world), id)).await;
 }
 
-/// Carries out a handshake, or records why it failed.
-async fn handshake(
+/// Carries out a handshake, or records why it failed. The configuration may depend on the protocols that the client
+/// offers (ALPN).
+pub(crate) async fn handshake(
     service: Service,
     id: u64,
     tcp: TcpStream,
     world: &World,
-    config: Result<Arc<ServerConfig>, rustls::Error>,
+    config: impl FnOnce(Vec<Vec<u8>>) -> Result<Arc<ServerConfig>, rustls::Error>,
 ) -> Option<TlsStream<TcpStream>> {
     let mut sni = None;
     let work = async {
-        let config = config.map_err(std::io::Error::other)?;
         let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
-        sni = start.client_hello().server_name().map(str::to_owned);
+        let hello = start.client_hello();
+        sni = hello.server_name().map(str::to_owned);
+        let offered = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+        let config = config(offered).map_err(std::io::Error::other)?;
         start.into_stream(config).await
     };
     let error = match time::timeout(HANDSHAKE_LIMIT, work).await {
@@ -197,7 +208,7 @@ fn failed(world: &World, service: Service, id: u64, sni: Option<&str>, error: &s
     world.log.record("handshake-failed", fields);
 }
 
-fn describe(id: u64, service: Service, session: &ServerConnection) -> Value {
+pub(crate) fn describe(id: u64, service: Service, session: &ServerConnection) -> Value {
     json!({
         "connection": id,
         "service": service.name(),

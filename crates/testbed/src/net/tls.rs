@@ -58,14 +58,6 @@ impl Tls {
         notes: &Arc<Notes>,
     ) -> Result<Arc<ServerConfig>, rustls::Error> {
         let settings: Settings = world.settings();
-        let versions: Vec<&'static SupportedProtocolVersion> = settings
-            .versions
-            .iter()
-            .map(|version| match version {
-                TlsVersion::V12 => &TLS12,
-                TlsVersion::V13 => &TLS13,
-            })
-            .collect();
         let gatekeeper = Gatekeeper {
             world: Arc::clone(world),
             chain: Arc::clone(&self.chain),
@@ -75,7 +67,7 @@ impl Tls {
         };
         let certificate = self.certificate(settings.server_certificate)?;
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(&versions)?
+            .with_protocol_versions(&versions(&settings))?
             .with_client_cert_verifier(Arc::new(gatekeeper))
             .with_cert_resolver(Arc::new(ByName { certificate, required: settings.require_sni }));
         if settings.tickets {
@@ -85,6 +77,19 @@ impl Tls {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
+        Ok(Arc::new(config))
+    }
+
+    /// The same without client certificates.
+    pub(crate) fn without_certificate(&self, world: &World) -> Result<Arc<ServerConfig>, rustls::Error> {
+        let settings = world.settings();
+        let certificate = self.certificate(settings.server_certificate)?;
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&versions(&settings))?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ByName { certificate, required: settings.require_sni }));
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(Arc::new(config))
     }
 
@@ -102,4 +107,12 @@ impl Tls {
         let certificate = self.certificates.get(&kind).cloned();
         certificate.ok_or_else(|| rustls::Error::General(format!("no server certificate {}", kind.name())))
     }
+}
+
+fn versions(settings: &Settings) -> Vec<&'static SupportedProtocolVersion> {
+    let version = |version: &TlsVersion| match version {
+        TlsVersion::V12 => &TLS12,
+        TlsVersion::V13 => &TLS13,
+    };
+    settings.versions.iter().map(version).collect()
 }
