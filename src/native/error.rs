@@ -20,6 +20,8 @@ pub struct NativeError {
     pub status_code: Option<u16>,
     pub request_id: Option<String>,
     pub aws_error_type: Option<String>,
+    /// What an MQTT server answered.
+    pub reason_code: Option<u32>,
     /// Message of the error underneath.
     pub cause: Option<String>,
 }
@@ -37,6 +39,7 @@ impl From<Error> for NativeError {
             status_code: error.status_code(),
             request_id: error.request_id().map(Into::into),
             aws_error_type: error.aws_error_type().map(Into::into),
+            reason_code: None,
             cause: std::error::Error::source(&error).map(ToString::to_string),
         }
     }

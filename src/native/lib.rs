@@ -13,6 +13,7 @@
 //! | `inventory` | what a PKCS#11 module has; for the command line |
 //! | `pin` | a JavaScript callback as a PIN provider |
 //! | `runtime` | the tokio runtime of the process |
+//! | `mqtt` | the MQTT connection |
 //! | `lifecycle` | counts Node environments; the last one to go closes the tokens |
 //! | `guard` | no panic crosses into Node |
 //!
@@ -35,6 +36,7 @@ mod fresh;
 mod guard;
 mod inventory;
 mod lifecycle;
+mod mqtt;
 mod open;
 mod options;
 mod pin;

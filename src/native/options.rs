@@ -170,7 +170,7 @@ pub(crate) fn proxy(option: Option<NativeProxyOptions>) -> ProxyOptions {
     option.map_or(ProxyOptions::Direct, NativeProxyOptions::into_options)
 }
 
-fn material(content: TextOrBytes) -> Material {
+pub(crate) fn material(content: TextOrBytes) -> Material {
     match content {
         Either::A(text) => Material::from_text(text),
         Either::B(bytes) => Material::from_bytes(bytes.to_vec()),

@@ -52,6 +52,10 @@ impl NativeSession {
         Self { session: Arc::new(session), region, base: None, warnings: Mutex::new(warnings) }
     }
 
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
     pub(crate) fn on(self, base: Arc<dyn BaseCredentials>) -> Self {
         Self { base: Some(base), ..self }
     }
