@@ -6,8 +6,11 @@ import { Clients } from "./client/Clients";
 import { clientCacheOption } from "./client/options";
 import type { ClientConfig, ClientConstructor, ClientOptions } from "./client/types";
 import type { Demand, Engine } from "./engine";
-import { ValidationError } from "./errors";
+import { ClosedError, ValidationError } from "./errors";
 import { SessionEvents } from "./events";
+import { Connections } from "./mqtt/connections";
+import { type MqttConnection, openMqtt } from "./mqtt/MqttConnection";
+import type { MqttOptions } from "./mqtt/types";
 import { type Open, openContainer, openCustom, openIot, openSts, openWebIdentity } from "./open";
 import { boolean, type Checks, checked, invalid, optionsObject, quoted } from "./options/check";
 import { providerOf } from "./provider";
@@ -56,6 +59,7 @@ export class RefreshableSession extends SessionEvents {
   readonly #engine: Engine;
   readonly #credentials: AwsCredentialIdentityProvider;
   readonly #clients: Clients;
+  readonly #connections = new Connections();
 
   /** @throws ValidationError or ConfigurationError naming the option at fault. */
   constructor(options: SessionOptions) {
@@ -162,6 +166,19 @@ export class RefreshableSession extends SessionEvents {
     return sourceIdentity(this.#engine, config);
   }
 
+  /**
+   * An MQTT connection with this session's device certificate or credentials, or with an identity of its own. It is not
+   * connected yet.
+   *
+   * @throws ValidationError or ConfigurationError naming the option at fault; ClosedError after `close`.
+   */
+  async mqtt(options: MqttOptions): Promise<MqttConnection> {
+    if (this.#engine.closed) throw new ClosedError({ code: "ERR_CLOSED", message: "the session is closed" });
+    const connection = openMqtt(this.#engine, options);
+    this.#connections.add(connection);
+    return connection;
+  }
+
   /** How the session stands. Holds no secret. */
   status(): SessionStatus {
     return this.#engine.status();
@@ -171,6 +188,7 @@ export class RefreshableSession extends SessionEvents {
   async close(): Promise<void> {
     const first = !this.#engine.closed;
     this.#clients.close();
+    await this.#connections.close();
     await this.#engine.close();
     if (!first) return;
     try {

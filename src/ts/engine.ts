@@ -15,11 +15,11 @@ import type {
   NativeStsClientOptions,
 } from "./binding";
 import type { Whereabouts } from "./caller";
-import { toError } from "./errors";
+import { type RefreshError, toError } from "./errors";
 import type { Hear } from "./hearing";
 import { presented } from "./presented";
-import { type Reporting, report } from "./reporting";
-import type { AwsCredentialIdentity, Method, SessionStatus } from "./types";
+import { type Reporting, report, warn } from "./reporting";
+import type { AwsCredentialIdentity, Method, SessionStatus, SessionWarning } from "./types";
 
 /** What a caller asks for: valid keys, keys from the fresh zone, or the outcome of a fetch in any case. */
 export type Demand = "valid" | "fresh" | "forced";
@@ -108,6 +108,18 @@ export class Engine {
     return result;
   }
 
+  /** What is made of the native session, such as a connection. */
+  on<T extends object>(make: (session: NativeSession) => T | NativeError): T {
+    const made = make(this.#native);
+    if (isFailure(made)) throw this.error(made);
+    return made;
+  }
+
+  /** A warning of what belongs to the session, and has events of its own. */
+  warn(warning: SessionWarning): void {
+    warn(warning, this.#reporting);
+  }
+
   invalidate(accessKeyId: string): boolean {
     return this.#native.invalidate(accessKeyId);
   }
@@ -136,7 +148,7 @@ export class Engine {
   }
 
   /** The typed error, with what the user's callback threw as its cause. */
-  error(failed: NativeError): Error {
+  error(failed: NativeError): RefreshError {
     const failure = bare(failed);
     const { code, param = "" } = failure;
     const thrower =

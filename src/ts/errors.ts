@@ -13,6 +13,7 @@ export interface RefreshErrorInit {
   statusCode?: number | undefined;
   requestId?: string | undefined;
   awsErrorType?: string | undefined;
+  reasonCode?: number | undefined;
   cause?: unknown;
 }
 
@@ -59,7 +60,10 @@ export class RequestError extends RefreshError {}
 /** The token, its module or its PIN. */
 export class Pkcs11Error extends RefreshError {}
 /** MQTT. */
-export class MqttError extends RefreshError {}
+export class MqttError extends RefreshError {
+  /** What the server answered: a reason code of MQTT 5, or one that a code of 3.1.1 was translated to. */
+  declare readonly reasonCode?: number;
+}
 /** The session is closed. */
 export class ClosedError extends RefreshError {}
 
@@ -88,7 +92,7 @@ export function toError(failure: RefreshErrorInit & { name: string }, cause?: un
   const errorClass = Object.hasOwn(classes, failure.name)
     ? classes[failure.name as keyof typeof classes]
     : RefreshError;
-  const { code, message, retryable, hint, param, statusCode, requestId, awsErrorType } = failure;
+  const { code, message, retryable, hint, param, statusCode, requestId, awsErrorType, reasonCode } = failure;
   const underneath = cause ?? (failure.cause === undefined ? undefined : new Error(String(failure.cause)));
   return new errorClass({
     code,
@@ -99,6 +103,7 @@ export function toError(failure: RefreshErrorInit & { name: string }, cause?: un
     statusCode,
     requestId,
     awsErrorType,
+    reasonCode,
     cause: underneath,
   });
 }

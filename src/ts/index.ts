@@ -25,6 +25,31 @@ export { fromContainer } from "./fromContainer";
 export { fromCustom } from "./fromCustom";
 export { fromIot } from "./fromIot";
 export { fromWebIdentity } from "./fromWebIdentity";
+export { MqttConnection } from "./mqtt/MqttConnection";
+export type {
+  MqttAckProperties,
+  MqttCloseOptions,
+  MqttConnackProperties,
+  MqttConnected,
+  MqttConnectOptions,
+  MqttCustomAuthorizer,
+  MqttEventMap,
+  MqttHandler,
+  MqttLimits,
+  MqttMessage,
+  MqttMessageProperties,
+  MqttOperationOptions,
+  MqttOptions,
+  MqttPublished,
+  MqttPublishOptions,
+  MqttPublishProperties,
+  MqttQueueOptions,
+  MqttReasons,
+  MqttStats,
+  MqttSubscribeOptions,
+  MqttUserProperties,
+  MqttWill,
+} from "./mqtt/types";
 export { RefreshableSession } from "./RefreshableSession";
 export { refreshable } from "./refreshable";
 export type { SessionOptions } from "./sessionOptions";

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import type { NativeInventory, NativeSlot, NativeToken } from "../../ts/binding";
-import { parsePkcs11Options } from "../../ts/options/iot";
+import { parsePkcs11Options } from "../../ts/options/pkcs11";
 import { applyTokenFlags, type FlagValues, type Options, tokenFlags } from "../flags";
 import { inventory } from "../native";
 import { print, say } from "../output";

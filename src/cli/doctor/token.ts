@@ -1,6 +1,6 @@
 /** What can be seen of a token before anybody logs in: its module, itself, and what it says of its PIN. */
 
-import { parsePkcs11Options } from "../../ts/options/iot";
+import { parsePkcs11Options } from "../../ts/options/pkcs11";
 import type { Options } from "../flags";
 import { inventory } from "../native";
 import type { Report, StepName } from "./report";
