@@ -3,7 +3,9 @@
 import type { IotOptions, SessionWarning } from "../types";
 
 /** Node's `Buffer`, or what that is made of in a project without the types of Node. */
-type NodeBuffer = typeof globalThis extends { Buffer: { concat(...parts: never[]): infer B } } ? B : Uint8Array;
+type NodeBuffer = typeof globalThis extends { Buffer: { isBuffer(value: unknown): value is infer B } }
+  ? B
+  : Uint8Array;
 
 /** Options of `session.mqtt`. Names, ranges and what fits together are checked there and then; no network is used. */
 export interface MqttOptions
@@ -139,7 +141,7 @@ export interface MqttQueueOptions {
   policy?: "reject" | "drop-oldest" | "drop-newest";
   /** Where QoS 1 messages are kept until they are acknowledged, this process's end notwithstanding. Default: nowhere. */
   directory?: string;
-  /** When that is brought to the disk itself: `"always"`, `"interval"` (default) or `"never"`. */
+  /** When that is brought to the disk itself: `"always"` (default), `"interval"` or `"never"`. */
   fsync?: "always" | "interval" | "never";
 }
 
