@@ -106,7 +106,7 @@ const homes = {
   napi: ["root"],
   "napi-derive": ["root"],
   "napi-build": ["root"],
-  rumqttc: ["mqtt"],
+  rumqttc: ["mqtt", "testbed"],
 };
 
 for (const [library, allowed] of Object.entries(homes)) {

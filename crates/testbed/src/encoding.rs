@@ -1,4 +1,4 @@
-//! base64url and base32 as tokens and MFA seeds are written in; both without padding.
+//! base64url and base32 as tokens and MFA seeds are written in, both without padding; and base64 with it.
 
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -6,6 +6,13 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// `bytes` in base64url.
 pub(crate) fn base64url(bytes: &[u8]) -> String {
     encode(bytes, BASE64URL, 6)
+}
+
+/// `bytes` in base64, padded.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let mut text = base64url(bytes).replace('-', "+").replace('_', "/");
+    text.push_str(&"==="[..(4 - text.len() % 4) % 4]);
+    text
 }
 
 /// `bytes` in base32.
@@ -65,7 +72,9 @@ mod tests {
                 (base64.into(), base_32.into())
             );
             assert_eq!(unbase64url(base64), Some(plain.as_bytes().to_vec()));
+            assert_eq!(super::base64(plain.as_bytes()).trim_end_matches('='), base64);
         }
+        assert_eq!((super::base64(b"f").as_str(), super::base64(&[0xfb, 0xff]).as_str()), ("Zg==", "+/8="));
         for text in ["Z", "Zh", "Zg==", "Zm+v", "é"] {
             assert_eq!(unbase64url(text), None, "{text}");
         }

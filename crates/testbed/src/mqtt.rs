@@ -22,9 +22,10 @@ mod origin;
 pub(crate) mod policy;
 pub(crate) mod received;
 pub(crate) mod rules;
+pub(crate) mod services;
 mod session;
 mod topic;
-mod upgrade;
+pub(crate) mod upgrade;
 mod web_socket;
 
 use std::{

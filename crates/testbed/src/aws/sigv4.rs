@@ -1,10 +1,14 @@
 //! Signature Version 4, from the server's side: takes a signed request apart and checks the signature.
 //!
-//! Only the `Authorization` header is understood, not signatures in the query string.
+//! Of requests to STS and S3 only the `Authorization` header is understood; [`Presigned`] reads signatures in the query
+//! string, which AWS IoT takes for WebSockets.
+
+mod presigned;
 
 use ring::{digest, hmac};
 use time::{Duration, OffsetDateTime};
 
+pub(crate) use self::presigned::Presigned;
 use crate::{clock, http::request::Request, random};
 
 /// How far the time of a signature may be off.

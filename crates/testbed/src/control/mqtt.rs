@@ -6,6 +6,7 @@
 //! | `GET /mqtt/policy`, `PUT`          | the policy ([`crate::mqtt::policy`])                                         |
 //! | `PUT /mqtt/authorizers/{name}`     | makes or changes an authorizer ([`crate::mqtt::authorizer`])                 |
 //! | `GET /mqtt/faults`, `PUT`, `DELETE` | the faults ([`crate::mqtt::faults`])                                        |
+//! | `PUT /mqtt/upgrades`               | the faults of requests for a WebSocket ([`crate::mqtt::upgrade`])            |
 //! | `POST /mqtt/advance`               | puts `seconds` on top of the broker's clock; with `keepAlive`, also for the  |
 //! |                                    | keep-alive of idle connections                                               |
 //! | `GET /mqtt/clients`                | the sessions with their subscriptions and what waits; `connection` is `null` |
@@ -17,6 +18,9 @@
 //! | `POST /mqtt/publish`               | publishes: `topic`, `payload` (text), `payloadHex` or `bytes` (so many),     |
 //! |                                    | `qos` (1), `retain`, `expirySeconds`, `count` (1; `payload` then ends in its |
 //! |                                    | number), `clientId` (to that client, whatever it has subscribed to)          |
+//! | `POST /mqtt/jobs`                  | makes a job ([`crate::mqtt::services`]): `thing`, `jobId`, `document`        |
+//! | `GET /mqtt/jobs/{thing}`           | its jobs                                                                     |
+//! | `GET /mqtt/shadows/{thing}`, `…/{name}` | its shadow: `state`, `version`                                          |
 //! | `GET /mqtt/received`               | what clients have published, in order; `?clientId=`, `?topic=` (a filter),   |
 //! |                                    | `?brief=true` (no payloads), `?atLeast=N&waitMs=M`; `DELETE` forgets it      |
 
@@ -28,6 +32,7 @@ use tokio::time;
 
 use super::{Error, LONGEST_WAIT_MS, body};
 use crate::{
+    clock,
     http::request::Request,
     mqtt::{
         faults::{Fault, Faults},
@@ -35,8 +40,10 @@ use crate::{
         order::Order,
         policy::Policy,
         received::Wanted,
+        services,
     },
     random,
+    script::Script,
     sync::lock,
     world::World,
 };
@@ -86,6 +93,12 @@ fn carry_out(world: &World, method: &str, what: &[&str], request: &Request) -> O
             broker().faults = Faults::default();
             Ok(json!({}))
         }
+        ("PUT", ["upgrades"]) => body(request).and_then(|script| {
+            let script = Script::parse(script)?;
+            let shown = script.to_json();
+            broker().upgrades = script;
+            Ok(shown)
+        }),
         ("POST", ["advance"]) => body::<Advance>(request).map(|advance| {
             world.mqtt.clock.advance(Duration::from_secs(advance.seconds), advance.keep_alive);
             world.mqtt.tick();
@@ -109,6 +122,10 @@ fn carry_out(world: &World, method: &str, what: &[&str], request: &Request) -> O
             if broker().redeliver(id, now) { Ok(json!({})) } else { Err(nobody(id)) }
         }
         ("POST", ["publish"]) => body(request).and_then(|wanted| publish(world, &wanted)),
+        ("GET", ["shadows", thing]) => shadow(world, thing, None),
+        ("GET", ["shadows", thing, name]) => shadow(world, thing, Some(name)),
+        ("GET", ["jobs", thing]) => Ok(broker().services.jobs.to_json(thing)),
+        ("POST", ["jobs"]) => body(request).and_then(|job| make_job(world, job)),
         ("DELETE", ["received"]) => {
             broker().received.clear();
             Ok(json!({}))
@@ -227,6 +244,33 @@ async fn received(world: &World, request: &Request) -> Result<Value, Error> {
     };
     let _ = time::timeout(Duration::from_millis(wait_ms), enough).await;
     Ok(look().into())
+}
+
+fn shadow(world: &World, thing: &str, name: Option<&str>) -> Result<Value, Error> {
+    let shadow = lock(&world.mqtt.broker).services.shadows.to_json(thing, name);
+    shadow.ok_or_else(|| Error(404, format!("`{thing}` has no such shadow")))
+}
+
+/// The body of `POST /mqtt/jobs`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Job {
+    thing: String,
+    #[serde(rename = "jobId")]
+    id: String,
+    #[serde(default)]
+    document: Value,
+}
+
+fn make_job(world: &World, job: Job) -> Result<Value, Error> {
+    let now = world.mqtt.clock.now();
+    let timestamp = clock::now(0).unix_timestamp();
+    let mut broker = lock(&world.mqtt.broker);
+    let told = broker.services.jobs.create(&job.thing, &job.id, job.document, timestamp)?;
+    for message in services::messages(told) {
+        broker.route(message, now);
+    }
+    Ok(json!({"jobId": job.id}))
 }
 
 fn order(world: &World, id: &str, order: Order) -> Result<Value, Error> {

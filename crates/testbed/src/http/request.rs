@@ -115,6 +115,11 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// What has been read beyond the last request.
+    pub(crate) fn into_rest(self) -> Vec<u8> {
+        self.buffer
+    }
+
     /// The next thing to come.
     pub(crate) async fn next<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<Incoming> {
         let end = loop {

@@ -53,6 +53,8 @@ pub(crate) struct Claim {
     parameters: Vec<(String, String)>,
     user: Option<String>,
     password: Option<Vec<u8>>,
+    /// The request for a WebSocket has proven enough: user name and password may be missing.
+    by_request: bool,
 }
 
 impl Default for Authorizers {
@@ -88,6 +90,9 @@ impl Authorizers {
                 return Err(format!("`{SIGNATURE_PARAMETER}` is not the signature of the token"));
             }
         }
+        if claim.by_request && claim.user.is_none() && claim.password.is_none() {
+            return Ok(name.to_owned());
+        }
         if authorizer.user.is_some() && claim.user != authorizer.user {
             return Err("the user name is not the right one".to_owned());
         }
@@ -102,7 +107,8 @@ impl Authorizers {
 impl Claim {
     /// What a request for a WebSocket says.
     pub(crate) fn of_request(headers: &[(String, String)], query: &[(String, String)]) -> Self {
-        Self { parameters: headers.iter().chain(query).cloned().collect(), user: None, password: None }
+        let parameters = headers.iter().chain(query).cloned().collect();
+        Self { parameters, by_request: true, ..Self::default() }
     }
 
     /// The same with what a CONNECT says.
@@ -112,7 +118,7 @@ impl Claim {
             None => (Some(user.to_owned()), ""),
         });
         let parameters = self.parameters.iter().cloned().chain(form(query)).collect();
-        Self { parameters, user: name, password: password.map(<[u8]>::to_vec) }
+        Self { parameters, user: name, password: password.map(<[u8]>::to_vec), by_request: self.by_request }
     }
 
     /// Whether it says anything about authorizers.
@@ -129,8 +135,11 @@ impl Claim {
 /// A user name as it may be written down: its length, and what its parameters are called.
 pub(crate) fn redacted(user: &str) -> String {
     let (name, query) = user.split_once('?').unwrap_or((user, ""));
-    let names: Vec<String> = form(query).into_iter().map(|(name, _)| name).collect();
-    format!("({} characters){}", name.len(), names.iter().map(|name| format!(" {name}")).collect::<String>())
+    let mut shown = format!("({} characters)", name.len());
+    for (name, _) in form(query) {
+        shown.extend([" ", &name]);
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -19,9 +19,11 @@ use super::{
     policy::{Action, Policy},
     received::Received,
     rules::{Bucket, Rules},
+    services::Services,
     session::{Delivery, Link, Session, passed_on},
-    topic,
+    topic, upgrade,
 };
+use crate::script::Script;
 
 /// A message lives a week at most.
 const LONGEST_EXPIRY: u32 = 604_800;
@@ -33,7 +35,10 @@ pub(crate) struct Broker {
     pub(crate) policy: Policy,
     pub(crate) authorizers: Authorizers,
     pub(crate) faults: Faults,
+    /// Those of requests for a WebSocket.
+    pub(crate) upgrades: Script<upgrade::Fault>,
     pub(crate) received: Received,
+    pub(crate) services: Services,
     pub(crate) sessions: BTreeMap<String, Session>,
     retained: BTreeMap<String, Arc<Message>>,
     /// Whose turn it is in a shared subscription, by filter.
@@ -126,7 +131,7 @@ impl Broker {
     ) {
         let longest = self.rules.longest_session_seconds;
         let owner = self.session_of(client_id, connection).is_some();
-        let will = will.filter(|_| !farewell.polite).map(|will| self.message_of_will(client_id, will, now));
+        let will = will.filter(|_| !farewell.polite).map(|will| message_of_will(client_id, will, now));
         let Some(session) = self.sessions.get_mut(client_id).filter(|_| owner) else {
             // Somebody else has the session by now: the will is due at once, whatever delay it has.
             if let Some((Duration::ZERO, will)) = will {
@@ -146,19 +151,21 @@ impl Broker {
     /// A client publishes. The topic is a good one.
     pub(crate) fn publish(&mut self, client_id: &str, publish: Publish, now: Duration) {
         let expiry = publish.properties.number(id::MESSAGE_EXPIRY);
-        self.route(
-            Message {
-                number: 0,
-                topic: publish.topic,
-                payload: publish.payload,
-                qos: publish.qos,
-                retain: publish.retain,
-                properties: passed_on(publish.properties),
-                from: Some(client_id.to_owned()),
-                expires: expiry.map(|seconds| now + Duration::from_secs(clamped(seconds).into())),
-            },
-            now,
-        );
+        let answers = self.services.answer(&publish.topic, &publish.payload);
+        let message = Message {
+            number: 0,
+            topic: publish.topic,
+            payload: publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: passed_on(publish.properties),
+            from: Some(client_id.to_owned()),
+            expires: expiry.map(|seconds| now + Duration::from_secs(clamped(seconds).into())),
+        };
+        self.route(message, now);
+        for answer in answers {
+            self.route(answer, now);
+        }
     }
 
     /// Passes a message on to everybody who wants it.
@@ -331,22 +338,6 @@ impl Broker {
         let owns = session.link.as_ref().is_some_and(|link| link.connection == connection);
         owns.then_some(session)
     }
-
-    fn message_of_will(&self, client_id: &str, will: &Will, now: Duration) -> (Duration, Message) {
-        let delay = Duration::from_secs(will.properties.number(id::WILL_DELAY).unwrap_or(0).into());
-        let expiry = will.properties.number(id::MESSAGE_EXPIRY);
-        let message = Message {
-            number: 0,
-            topic: will.topic.clone(),
-            payload: Arc::clone(&will.payload),
-            qos: will.qos,
-            retain: will.retain,
-            properties: passed_on(will.properties.clone()),
-            from: Some(client_id.to_owned()),
-            expires: expiry.map(|seconds| now + delay + Duration::from_secs(clamped(seconds).into())),
-        };
-        (delay, message)
-    }
 }
 
 /// The channel to the task of a connection.
@@ -354,4 +345,21 @@ pub(crate) type Orders = UnboundedSender<Order>;
 
 fn clamped(seconds: u32) -> u32 {
     seconds.clamp(1, LONGEST_EXPIRY)
+}
+
+/// What a will is as a message, and how long it waits.
+fn message_of_will(client_id: &str, will: &Will, now: Duration) -> (Duration, Message) {
+    let delay = Duration::from_secs(will.properties.number(id::WILL_DELAY).unwrap_or(0).into());
+    let expiry = will.properties.number(id::MESSAGE_EXPIRY);
+    let message = Message {
+        number: 0,
+        topic: will.topic.clone(),
+        payload: Arc::clone(&will.payload),
+        qos: will.qos,
+        retain: will.retain,
+        properties: passed_on(will.properties.clone()),
+        from: Some(client_id.to_owned()),
+        expires: expiry.map(|seconds| now + delay + Duration::from_secs(clamped(seconds).into())),
+    };
+    (delay, message)
 }

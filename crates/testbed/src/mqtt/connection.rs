@@ -69,10 +69,9 @@ pub(crate) async fn serve<W: Wire>(
     loop {
         pipes.take_in(&mut conversation);
         end = end.or(pipes.put_out(&mut conversation));
-        match end {
-            Some(End::Close | End::Drop) if pipes.outgoing.is_empty() && !pipes.unflushed => break,
-            Some(End::Reset) if pipes.outgoing.is_empty() && !pipes.unflushed => break,
-            _ => {}
+        let written = pipes.outgoing.is_empty() && !pipes.unflushed;
+        if written && matches!(end, Some(End::Close | End::Drop | End::Reset)) {
+            break;
         }
         let stalled = end == Some(End::Stall);
         let patience = conversation.patience();

@@ -200,7 +200,9 @@ impl Conversation {
             Order::Send(ToClient::Publish(publish)) => {
                 let twin = publish.id.filter(|_| self.plight.redelivers());
                 let packets = self.plight.message(ToClient::Publish(publish));
-                packets.iter().for_each(|packet| self.write(packet));
+                for packet in &packets {
+                    self.write(packet);
+                }
                 if let (Some(packet), Some(client)) = (twin, &self.client) {
                     let now = self.world.mqtt.clock.now();
                     lock(&self.world.mqtt.broker).twin(&client.id, packet, now);

@@ -62,11 +62,12 @@ pub(crate) async fn alpn(connection: u64, tcp: TcpStream, world: &Arc<World>, tl
     match stream.get_ref().1.alpn_protocol() {
         Some(WITH_CERTIFICATE) => with_certificate("alpn", connection, stream, &notes, world, tls).await,
         Some(WITH_AUTHORIZER) => {
-            let origin = origin("alpn", connection, &stream, Proof::Claim(Claim::default()), world);
+            let origin =
+                origin("alpn", connection, &stream, Proof::Claim(Claim::default()), world, None, None);
             serve(stream, Framing::Plain, Vec::new(), origin, Arc::clone(world)).await;
         }
         _ => {
-            let origin = origin("alpn", connection, &stream, Proof::Signature, world);
+            let origin = origin("alpn", connection, &stream, Proof::Signature, world, None, None);
             upgrade::serve(stream, origin, world).await;
         }
     }
@@ -86,17 +87,10 @@ async fn with_certificate(
         name.unwrap_or_else(|| judge::subject(leaf))
     });
     let proof = Proof::Certificate { presented, chain: Arc::clone(&tls.chain) };
-    let mut origin = origin(port, connection, &stream, proof, world);
+    let scheme = notes.scheme().map(|scheme| format!("{scheme:?}"));
+    let mut origin =
+        origin(port, connection, &stream, proof, world, certificate.as_deref(), scheme.as_deref());
     origin.certificate = certificate;
-    world.log.record(
-        "mqtt.certificate",
-        json!({
-            "connection": connection,
-            "service": "mqtt",
-            "clientCertificate": origin.certificate,
-            "signatureScheme": notes.scheme().map(|scheme| format!("{scheme:?}")),
-        }),
-    );
     serve(stream, Framing::Plain, Vec::new(), origin, Arc::clone(world)).await;
 }
 
@@ -107,12 +101,16 @@ fn origin(
     stream: &TlsStream<TcpStream>,
     proof: Proof,
     world: &World,
+    certificate: Option<&str>,
+    scheme: Option<&str>,
 ) -> Origin {
     let session = stream.get_ref().1;
     let alpn = session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
     let mut fields = describe(connection, Service::Mqtt, session);
     fields["port"] = json!(port);
     fields["alpn"] = json!(alpn);
+    fields["clientCertificate"] = json!(certificate);
+    fields["signatureScheme"] = json!(scheme);
     let tls_version = if fields["tlsVersion"] == "1.2" { "1.2" } else { "1.3" };
     world.log.record("connection", fields);
     Origin {

@@ -38,7 +38,7 @@ mod script;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    plight::{Fate, Plight},
+    plight::{Fate, Plight, Told},
     script::Faults,
 };
 use crate::link::Toward;

@@ -29,11 +29,6 @@ pub(crate) fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix("$share/")?.split_once('/')
 }
 
-/// Whether a filter has wildcards.
-pub(crate) fn is_wild(filter: &str) -> bool {
-    filter.split('/').any(|level| matches!(level, "+" | "#"))
-}
-
 /// Whether a filter, not a shared one, matches a topic.
 pub(crate) fn matches(filter: &str, topic: &str) -> bool {
     // Section 4.7.2: a wildcard at the beginning does not reach topics that begin with a dollar sign.

@@ -122,8 +122,8 @@ async fn connection(service: Service, tcp: TcpStream, world: Arc<World>, tls: Ar
             Service::Container => unsigned::<Container>(service, id, tcp, &world).await,
             Service::Imds => unsigned::<Imds>(service, id, tcp, &world).await,
             Service::Sso => unsigned::<Sso>(service, id, tcp, &world).await,
-            Service::Mqtt => door::tls(id, tcp, &world, &tls).await,
-            Service::MqttAlpn => door::alpn(id, tcp, &world, &tls).await,
+            Service::Mqtt => Box::pin(door::tls(id, tcp, &world, &tls)).await,
+            Service::MqttAlpn => Box::pin(door::alpn(id, tcp, &world, &tls)).await,
             // Served above.
             Service::Control => {}
         }

@@ -82,6 +82,7 @@ pub(crate) struct Publish {
 
 /// One line of a SUBSCRIBE.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "the standard's name for it")]
 pub(crate) struct Filter {
     pub(crate) filter: String,
     pub(crate) qos: u8,

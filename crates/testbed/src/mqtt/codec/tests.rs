@@ -12,7 +12,7 @@ fn read(bytes: &[u8], version: Version) -> Result<FromClient, Malformed> {
 
 #[test]
 fn a_connect_of_either_version() {
-    let v5 = b"\x10\x1d\x00\x04MQTT\x05\xc2\x00\x3c\x05\x11\x00\x00\x0e\x10\x00\x02gw\x00\x01u\x00\x02pw";
+    let v5 = b"\x10\x1b\x00\x04MQTT\x05\xc2\x00\x3c\x05\x11\x00\x00\x0e\x10\x00\x02gw\x00\x01u\x00\x02pw";
     let FromClient::Connect(connect) = read(v5, connect_version(&v5[2..]).unwrap()).unwrap() else {
         panic!()
     };

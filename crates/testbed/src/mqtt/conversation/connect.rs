@@ -12,6 +12,7 @@ use crate::{
     mqtt::{
         authorizer,
         codec::{Connect, Properties, ToClient, Version, encode, id, reason},
+        faults::Told,
         policy::Action,
         rules::{Bucket, Rules},
         session::Link,
@@ -38,11 +39,11 @@ impl Conversation {
         }
         let verdict = self.admit(&connect, assigned, &rules);
         let told = self.plight.connack();
-        let (reason, error, authorizer) = match (&verdict, told) {
-            (_, Some(Some((reason, _)))) => (Some(reason), None, None),
-            (_, Some(None)) => (None, None, None),
-            (Ok(authorizer), None) => (Some(reason::SUCCESS), None, authorizer.clone()),
-            (Err((reason, error)), None) => (Some(*reason), Some(error.clone()), None),
+        let (reason, error, authorizer) = match (&told, &verdict) {
+            (Told::This((reason, _)), _) => (Some(*reason), None, None),
+            (Told::Nothing, _) => (None, None, None),
+            (Told::Truth, Ok(authorizer)) => (Some(reason::SUCCESS), None, authorizer.clone()),
+            (Told::Truth, Err((reason, error))) => (Some(*reason), Some(error.clone()), None),
         };
         let let_in = reason == Some(reason::SUCCESS) && verdict.is_ok();
         let mut session_present = false;
@@ -54,7 +55,7 @@ impl Conversation {
             let mut broker = lock(&self.world.mqtt.broker);
             session_present = broker.connect(&connect.client_id, &connect, link, kept, now);
         }
-        if let Some(Some((_, present))) = told {
+        if let Told::This((_, present)) = told {
             session_present = present;
         }
         let origin = &self.origin;
@@ -84,7 +85,7 @@ impl Conversation {
             "fault": fault_shown,
         });
         self.world.log.record("mqtt.connect", fields);
-        let (version, properties) = (connect.version, self.terms(&connect, assigned, keep_alive, &rules));
+        let (version, properties) = (connect.version, terms(&connect, assigned, keep_alive, &rules));
         let Some(reason) = reason else {
             // Read on, and never answer.
             return self.steps.push_back(Step::End(End::Deaf));
@@ -154,30 +155,6 @@ impl Conversation {
             .map_err(|error| (reason::NOT_AUTHORIZED, error))
     }
 
-    /// The properties of the CONNACK.
-    fn terms(&self, connect: &Connect, assigned: bool, keep_alive: u16, rules: &Rules) -> Properties {
-        let mut terms = Properties::default();
-        let asked = connect.properties.number(id::SESSION_EXPIRY).unwrap_or(0);
-        if asked > rules.longest_session_seconds {
-            terms = terms.with(id::SESSION_EXPIRY, rules.longest_session_seconds);
-        }
-        if assigned {
-            terms = terms.with_text(id::ASSIGNED_CLIENT_ID, &connect.client_id);
-        }
-        if rules.keep_alive_seconds.is_some() {
-            terms = terms.with(id::SERVER_KEEP_ALIVE, keep_alive.into());
-        }
-        terms
-            .with(id::RECEIVE_MAXIMUM, rules.unacknowledged.into())
-            .with(id::MAXIMUM_QOS, 1)
-            .with(id::RETAIN_AVAILABLE, 1)
-            .with(id::MAXIMUM_PACKET_SIZE, rules.packet_bytes)
-            .with(id::TOPIC_ALIAS_MAXIMUM, rules.topic_aliases.into())
-            .with(id::WILDCARD_AVAILABLE, 1)
-            .with(id::SUBSCRIPTION_IDS_AVAILABLE, 0)
-            .with(id::SHARED_AVAILABLE, 1)
-    }
-
     pub(super) fn write_connack(
         &mut self,
         version: Version,
@@ -197,6 +174,30 @@ pub(super) fn publish_limit(topic: &str, rules: &Rules) -> bool {
     let slashes = counted.bytes().filter(|byte| *byte == b'/').count();
     rules.topic_bytes.is_some_and(|most| counted.len() > most)
         || rules.topic_slashes.is_some_and(|most| slashes > most)
+}
+
+/// The properties of the CONNACK.
+fn terms(connect: &Connect, assigned: bool, keep_alive: u16, rules: &Rules) -> Properties {
+    let mut terms = Properties::default();
+    let asked = connect.properties.number(id::SESSION_EXPIRY).unwrap_or(0);
+    if asked > rules.longest_session_seconds {
+        terms = terms.with(id::SESSION_EXPIRY, rules.longest_session_seconds);
+    }
+    if assigned {
+        terms = terms.with_text(id::ASSIGNED_CLIENT_ID, &connect.client_id);
+    }
+    if rules.keep_alive_seconds.is_some() {
+        terms = terms.with(id::SERVER_KEEP_ALIVE, keep_alive.into());
+    }
+    terms
+        .with(id::RECEIVE_MAXIMUM, rules.unacknowledged.into())
+        .with(id::MAXIMUM_QOS, 1)
+        .with(id::RETAIN_AVAILABLE, 1)
+        .with(id::MAXIMUM_PACKET_SIZE, rules.packet_bytes)
+        .with(id::TOPIC_ALIAS_MAXIMUM, rules.topic_aliases.into())
+        .with(id::WILDCARD_AVAILABLE, 1)
+        .with(id::SUBSCRIPTION_IDS_AVAILABLE, 0)
+        .with(id::SHARED_AVAILABLE, 1)
 }
 
 /// The keep-alive that counts, in seconds.

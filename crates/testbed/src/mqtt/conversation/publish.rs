@@ -126,7 +126,11 @@ impl Conversation {
             return self.write(&packet);
         }
         match self.plight.puback(packet) {
-            Fate::Send(packets) => packets.iter().for_each(|packet| self.write(packet)),
+            Fate::Send(packets) => {
+                for packet in &packets {
+                    self.write(packet);
+                }
+            }
             Fate::Later(ms, packet) => self.write_later(ms, packet),
         }
     }

@@ -6,6 +6,7 @@ use super::{Conversation, connect::publish_limit};
 use crate::{
     mqtt::{
         codec::{Filter, Malformed, Properties, ToClient, id, reason},
+        faults::Told,
         policy::Action,
         rules::Rules,
         topic,
@@ -24,7 +25,7 @@ impl Conversation {
         let too_many = rules.subscriptions.is_some_and(|most| with_these > most);
         let told = self.plight.suback();
         let reasons: Vec<u8> = match &told {
-            Some(Some(reasons)) => reasons.clone(),
+            Told::This(reasons) => reasons.clone(),
             _ if too_many => vec![self.refusal(reason::QUOTA_EXCEEDED); filters.len()],
             _ => filters.iter().map(|wanted| self.verdict(wanted, &rules)).collect(),
         };
@@ -35,17 +36,17 @@ impl Conversation {
             return;
         }
         let denied = reasons.contains(&reason::NOT_AUTHORIZED);
-        if denied && told.is_none() && !self.speaks_v5() {
+        if denied && told == Told::Truth && !self.speaks_v5() {
             return self.end(Some(reason::NOT_AUTHORIZED), "the policy does not allow it");
         }
-        if told != Some(None) {
+        if told != Told::Nothing {
             self.write(&ToClient::Suback { id: packet, reasons: reasons.clone() });
         }
         let now = self.world.mqtt.clock.now();
         for (wanted, _) in filters.iter().zip(&reasons).filter(|(_, reason)| **reason < 0x80) {
             lock(&self.world.mqtt.broker).subscribe(&client_id, wanted, now);
         }
-        if too_many && told.is_none() {
+        if too_many && told == Told::Truth {
             self.end(Some(reason::QUOTA_EXCEEDED), "more subscriptions than a connection may have");
         }
     }

@@ -12,6 +12,17 @@ pub(crate) enum Fate {
     Later(u64, ToClient),
 }
 
+/// What is said in place of the truth.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Told<T> {
+    /// The truth.
+    Truth,
+    /// Nothing at all.
+    Nothing,
+    /// This.
+    This(T),
+}
+
 /// The faults of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Plight {
@@ -35,13 +46,14 @@ impl Plight {
         !self.faults.is_empty()
     }
 
-    /// The CONNACK to send in place of the right one: reason and session present. `Some(None)` is no CONNACK.
-    pub(crate) fn connack(&self) -> Option<Option<(u8, bool)>> {
-        self.faults.iter().find_map(|fault| match fault {
-            Fault::NoConnack {} => Some(None),
-            Fault::Connack { reason, session_present } => Some(Some((*reason, *session_present))),
+    /// The CONNACK to send: reason and session present.
+    pub(crate) fn connack(&self) -> Told<(u8, bool)> {
+        let told = self.faults.iter().find_map(|fault| match fault {
+            Fault::NoConnack {} => Some(Told::Nothing),
+            Fault::Connack { reason, session_present } => Some(Told::This((*reason, *session_present))),
             _ => None,
-        })
+        });
+        told.unwrap_or(Told::Truth)
     }
 
     /// Whether the session is lost.
@@ -109,11 +121,12 @@ impl Plight {
         self.strike(|fault| matches!(fault, Fault::Redeliver { .. })).is_some()
     }
 
-    /// The reasons of a SUBACK in place of its own; `Some(None)` is no SUBACK.
-    pub(crate) fn suback(&mut self) -> Option<Option<Vec<u8>>> {
-        match self.strike(|fault| matches!(fault, Fault::NoSuback { .. } | Fault::Suback { .. }))? {
-            Fault::Suback { reasons, .. } => Some(Some(reasons)),
-            _ => Some(None),
+    /// The reasons of a SUBACK.
+    pub(crate) fn suback(&mut self) -> Told<Vec<u8>> {
+        match self.strike(|fault| matches!(fault, Fault::NoSuback { .. } | Fault::Suback { .. })) {
+            None => Told::Truth,
+            Some(Fault::Suback { reasons, .. }) => Told::This(reasons),
+            Some(_) => Told::Nothing,
         }
     }
 
