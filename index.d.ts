@@ -2,7 +2,8 @@
 
 /// <reference lib="esnext.disposable" />
 
-declare const SessionEvents: new () => SessionEmitter;
+declare const MqttEvents: new () => Emitter<MqttEventMap>;
+declare const SessionEvents: new () => Emitter<SessionEventMap>;
 /** The session is closed. */
 export declare class ClosedError extends RefreshError {
 }
@@ -15,8 +16,73 @@ export declare class ConnectionError extends RefreshError {
 /** The source answered, but not with usable credentials. */
 export declare class CredentialError extends RefreshError {
 }
+/**
+ * A connection to an MQTT server that stays up, once `connect` has been called, until `disconnect` or `close`.
+ *
+ * While it is to be up it keeps the process alive; before, and after that, it does not. Emits `connect`, `disconnect`,
+ * `reconnecting`, `message`, `dropped`, `released`, `subscriptionLost`, `warning` and `close`; none of them needs a listener,
+ * and what a listener throws does not reach the connection.
+ */
+export declare class MqttConnection extends MqttEvents {
+	#private;
+	private constructor();
+	/** Who this connection is to the server: `clientId` of the options, or the one that the server chose. */
+	get clientId(): string;
+	/** Whether it is up. */
+	get connected(): boolean;
+	/** Whether `close` has been called. */
+	get closed(): boolean;
+	/**
+	 * Connects, and stays connected. Resolves with what the server said when it accepted; at once if it is up. Attempts that
+	 * fail are told by events, and made again.
+	 *
+	 * @throws what an attempt failed with, if trying again cannot heal it; `signal.reason`; what `disconnect` or `close` ended it
+	 * with. In each of these cases nothing goes on in the background, unless the connection had been up before.
+	 */
+	connect(options?: MqttConnectOptions): Promise<MqttConnected>;
+	/**
+	 * Sends a message: resolves when it is acknowledged or, with QoS 0, written. While there is no connection it waits in the
+	 * queue. The payload may be changed as soon as this returns.
+	 *
+	 * @throws MqttError, with `reasonCode` if the server refused it; ValidationError; ClosedError; `signal.reason`.
+	 */
+	publish(topic: string, payload: string | Uint8Array, options?: MqttPublishOptions): Promise<MqttPublished>;
+	/**
+	 * Subscribes. Resolves with a reason code for each filter if one of them was granted, and looks after the subscription:
+	 * it is asked for again when the server has lost the session.
+	 *
+	 * @param handler - gets the messages that the filters mean, until they are unsubscribed from
+	 * @throws MqttError, with `reasonCode`, if all were refused; ValidationError; ClosedError; `signal.reason`.
+	 */
+	subscribe(filters: string | readonly string[], options?: MqttSubscribeOptions, handler?: MqttHandler): Promise<MqttReasons>;
+	/** Ends subscriptions, and with them their handlers. Resolves with a reason code for each filter. */
+	unsubscribe(filters: string | readonly string[], options?: MqttOperationOptions): Promise<MqttReasons>;
+	/**
+	 * The messages that come from now on, or those that `filter` means, for `for await`; it subscribes to nothing. Ends when
+	 * the connection is closed.
+	 *
+	 * While more than 256 messages wait in one, no more are read from the server, unless an operation waits for its answer:
+	 * then messages of QoS 0 beyond are dropped, and those of QoS 1 are acknowledged when they are given out.
+	 */
+	messages(filter?: string): AsyncIterableIterator<MqttMessage>;
+	/** Ends the connection; what waits goes on after the next `connect`. Resolves when it is down. */
+	disconnect(): Promise<void>;
+	/** Ends it for good, and resolves when it is down. With `drain`, what is not settled has time for that; again, without, not. */
+	close(options?: MqttCloseOptions): Promise<void>;
+	/** Closes it, with 5 seconds for what is not settled. */
+	[Symbol.asyncDispose](): Promise<void>;
+	/** Numbers. */
+	stats(): MqttStats;
+	toJSON(): {
+		clientId: string;
+		connected: boolean;
+		closed: boolean;
+	};
+}
 /** MQTT. */
 export declare class MqttError extends RefreshError {
+	/** What the server answered: a reason code of MQTT 5, or one that a code of 3.1.1 was translated to. */
+	readonly reasonCode?: number;
 }
 /** The token, its module or its PIN. */
 export declare class Pkcs11Error extends RefreshError {
@@ -101,6 +167,13 @@ export declare class RefreshableSession extends SessionEvents {
 	 * @throws ValidationError for the other methods, which start from no AWS credentials.
 	 */
 	sourceIdentity(config?: StsClientConfig): Promise<CallerIdentity>;
+	/**
+	 * An MQTT connection with this session's device certificate or credentials, or with an identity of its own. It is not
+	 * connected yet.
+	 *
+	 * @throws ValidationError or ConfigurationError naming the option at fault; ClosedError after `close`.
+	 */
+	mqtt(options: MqttOptions): Promise<MqttConnection>;
 	/** How the session stands. Holds no secret. */
 	status(): SessionStatus;
 	/** Ends the session: fetches stop, keys are wiped, connections and token sessions close. Idempotent. */
@@ -444,6 +517,336 @@ export interface MfaContext {
 	/** Aborted when nobody waits for the code any more. */
 	readonly signal: AbortSignal;
 }
+/** What a server said to a message. */
+export interface MqttAckProperties {
+	readonly reasonString?: string;
+	readonly userProperties?: Record<string, string | string[]>;
+}
+/** Options of `close`. */
+export interface MqttCloseOptions {
+	/** Whether what is not settled yet has time for that. Default `false`: it rejects with `ERR_CLOSED`. */
+	drain?: boolean;
+	/** That time, in milliseconds, 1 to 600 000. Default 5000. */
+	timeoutMs?: number;
+}
+/** What a server said when it accepted. */
+export interface MqttConnackProperties {
+	readonly sessionExpirySeconds?: number;
+	readonly assignedClientId?: string;
+	readonly serverKeepAliveSeconds?: number;
+	readonly receiveMaximum?: number;
+	readonly maximumQos?: number;
+	readonly retainAvailable?: boolean;
+	readonly maximumPacketSize?: number;
+	readonly topicAliasMaximum?: number;
+	readonly wildcardSubscriptionsAvailable?: boolean;
+	readonly subscriptionIdentifiersAvailable?: boolean;
+	readonly sharedSubscriptionsAvailable?: boolean;
+	readonly responseInformation?: string;
+	readonly serverReference?: string;
+	readonly reasonString?: string;
+	readonly userProperties?: Record<string, string | string[]>;
+}
+/** Options of `connect`. */
+export interface MqttConnectOptions {
+	/** Stops the attempts. */
+	signal?: AbortSignal;
+}
+/** The server has accepted. */
+export interface MqttConnected {
+	/** It still had the session. */
+	readonly sessionPresent: boolean;
+	readonly reasonCode: number;
+	readonly properties: MqttConnackProperties;
+}
+/** A custom authorizer of AWS IoT. */
+export interface MqttCustomAuthorizer {
+	/** Default: the account's default authorizer. */
+	name?: string;
+	/** Under which name the token is sent. */
+	tokenKeyName?: string;
+	tokenValue?: string;
+	/** The token's signature, Base64. */
+	tokenSignature?: string;
+}
+/** The events of a connection, with what their listeners get. */
+export interface MqttEventMap {
+	/** It is up. `resubscribing`: subscriptions that are asked for again, since the server had lost the session. */
+	connect: [
+		MqttConnected & {
+			readonly resubscribing: number;
+		}
+	];
+	/** It is lost, or an attempt came to nothing. `expected`: that was asked for, or it is replaced as planned. */
+	disconnect: [
+		{
+			readonly error: Error;
+			readonly wasConnected: boolean;
+			readonly expected: boolean;
+		}
+	];
+	/** The next attempt is made after `delayMs`. */
+	reconnecting: [
+		{
+			readonly delayMs: number;
+			readonly attempt: number;
+		}
+	];
+	message: [
+		MqttMessage
+	];
+	/** A message is not sent, by the queue's policy, its expiry or the close; or it came, and an iterator was full. */
+	dropped: [
+		{
+			readonly topic: string;
+			readonly error: Error;
+		}
+	];
+	/** A message of the queue on disk, of an earlier process or published `until: "stored"`, is over. */
+	released: [
+		{
+			readonly topic: string;
+			readonly reasonCode?: number;
+			readonly error?: Error;
+		}
+	];
+	/** A subscription that was lost with its session was refused when it was asked for again. */
+	subscriptionLost: [
+		{
+			readonly filter: string;
+			readonly reasonCode: number;
+		}
+	];
+	warning: [
+		SessionWarning
+	];
+	close: [
+	];
+}
+/** What a server allows. Over it, messages wait, or what can never be sent is refused. */
+export interface MqttLimits {
+	/** What holds for what is not said here. Default `"aws"`. */
+	base?: "aws" | "none";
+	/** Messages a second, both ways together; 0 for any number. AWS IoT: 100. */
+	publishesPerSecond?: number;
+	/** Bytes of sent messages a second; 0 for any number. AWS IoT: 524 288. */
+	bytesPerSecond?: number;
+	/** QoS 1 messages without acknowledgement, each way. AWS IoT: 100. */
+	inFlight?: number;
+	/** Of a whole packet. AWS IoT: 131 072. */
+	packetBytes?: number;
+	/** Of a topic. AWS IoT: 256. */
+	topicBytes?: number;
+	/** In a topic. AWS IoT: 7. */
+	topicSlashes?: number;
+	/** On one connection. AWS IoT: 50. */
+	subscriptions?: number;
+	/** More are asked for in several packets. AWS IoT: 8. */
+	filtersPerSubscribe?: number;
+}
+/** A message that came. */
+export interface MqttMessage {
+	readonly topic: string;
+	/** Small ones that came together share memory: `Buffer.from(payload)` keeps one without its neighbours. */
+	readonly payload: NodeBuffer;
+	readonly qos: 0 | 1;
+	readonly retain: boolean;
+	/** It may have come before. */
+	readonly dup: boolean;
+	readonly properties: MqttMessageProperties;
+	/** With `manualAcknowledge`, acknowledges it; later calls do nothing. A reason code of 128 or more refuses it. */
+	ack(reasonCode?: number): void;
+}
+/** What came with a message. */
+export interface MqttMessageProperties {
+	readonly userProperties?: Record<string, string | string[]>;
+	readonly contentType?: string;
+	readonly responseTopic?: string;
+	readonly correlationData?: NodeBuffer;
+	readonly messageExpirySeconds?: number;
+	readonly payloadFormat?: "utf8";
+	readonly subscriptionIdentifiers?: number[];
+}
+/** Options of every operation. */
+export interface MqttOperationOptions {
+	/** It rejects with `ERR_MQTT_TIMEOUT` after that, in milliseconds, 1 to 4 294 967 294. */
+	timeoutMs?: number;
+	/** It rejects with the signal's reason. What is on the wire already cannot be taken back. */
+	signal?: AbortSignal;
+}
+/** Options of `session.mqtt`. Names, ranges and what fits together are checked there and then; no network is used. */
+export interface MqttOptions extends Pick<IotOptions, "certificate" | "privateKey" | "privateKeyPassphrase" | "pkcs11" | "serverName" | "proxy"> {
+	/** `host[:port]` of the data endpoint: what `aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints. */
+	endpoint: string;
+	/** Who connects, 1 to 128 bytes; of two connections with the same one, AWS IoT keeps the later. */
+	clientId: string;
+	/**
+	 * `"x509"` (default): MQTT in TLS with the device certificate. `"ws"`: MQTT in WebSocket, each handshake signed with the
+	 * session's credentials as they are then.
+	 */
+	transport?: "x509" | "ws";
+	/** Of MQTT: `5` (default), or `311` for 3.1.1. */
+	protocolVersion?: 5 | 311;
+	/** Default: the endpoint's, else 8883, and 443 for WebSocket or with `useAlpn`. */
+	port?: number;
+	/** Port 443 with the ALPN name that AWS IoT wants there: for networks that let nothing else out. Default `false`. */
+	useAlpn?: boolean;
+	/** How often something is sent at least, in seconds. AWS IoT takes 30 to 1200. Default 60. */
+	keepAliveSeconds?: number;
+	/** Whether the server forgets what it keeps for this client identifier at the first connection. Default `true`. */
+	cleanStart?: boolean;
+	/** For how long the server keeps the session of a lost connection, in seconds. Default 0. */
+	sessionExpirySeconds?: number;
+	/** What the server publishes when it loses this connection. */
+	will?: MqttWill;
+	/** User name, of a custom authorizer. */
+	username?: string;
+	/** Password, of a custom authorizer. */
+	password?: string | Uint8Array;
+	/** User properties of CONNECT. */
+	userProperties?: MqttUserProperties;
+	/** A custom authorizer of AWS IoT. */
+	customAuthorizer?: MqttCustomAuthorizer;
+	/** CA bundle in place of the session's: path, PEM text, bytes, or `"system"`. Default: the session's, else the system's. */
+	ca?: string | Uint8Array;
+	/** `false` accepts any server, with a warning; for laboratories. Default `true`. */
+	verifyPeer?: boolean;
+	/** To sign for, with WebSocket. Default: the region in the endpoint's name. */
+	region?: string;
+	/** The first wait before another attempt is drawn up to this, in seconds; AWS IoT allows one a second. Default 1. */
+	reconnectMinSeconds?: number;
+	/** Waits grow up to this, in seconds. Default 120. */
+	reconnectMaxSeconds?: number;
+	/** Name lookup, TCP, proxy, TLS, token and WebSocket together, in milliseconds, 1 to 600 000. Default 10 000. */
+	connectTimeoutMs?: number;
+	/** How long the server may take to accept, in milliseconds, 1 to 600 000. Default 20 000. */
+	connackTimeoutMs?: number;
+	/** How long anything may take to come back after a ping, in milliseconds, 1 to 600 000. Default 30 000. */
+	pingTimeoutMs?: number;
+	/**
+	 * How long an acknowledgement may take before the connection is given up and the message is sent again by a new one, in
+	 * milliseconds, 1 to 600 000. Default 30 000.
+	 */
+	ackTimeoutMs?: number;
+	/**
+	 * `timeoutMs` of every operation that is given none, in milliseconds. Default: 60 000 for subscribe and unsubscribe, none
+	 * for publish.
+	 */
+	operationTimeoutMs?: number;
+	/** A connection is replaced before it has lasted so long. Default: none; 23 to 24 hours with WebSocket. */
+	maxConnectionSeconds?: number;
+	/**
+	 * Whether messages are acknowledged by `message.ack()`. Default `false`: each is when the handlers have been called, or
+	 * when an iterator has given it out.
+	 */
+	manualAcknowledge?: boolean;
+	/** Whether topics are replaced by aliases, as far as the server takes them. Default `false`. */
+	topicAliases?: boolean;
+	/** What the server allows, and is kept to here: `"aws"` (default), `"none"`, or what differs from the former. */
+	limits?: "aws" | "none" | MqttLimits;
+	/** Messages that wait, for a connection too; `false`: none is taken while there is no connection. */
+	offlineQueue?: false | MqttQueueOptions;
+}
+/** Options of `publish`. */
+export interface MqttPublishOptions extends MqttOperationOptions {
+	/** `0` (default): it is written once; `1`: it is sent until it is acknowledged. */
+	qos?: 0 | 1;
+	/** Whether the server keeps it for who subscribes later. Default `false`. */
+	retain?: boolean;
+	properties?: MqttPublishProperties;
+	/** `"stored"`: it settles when it is in `offlineQueue.directory`. Default `"acknowledged"`. */
+	until?: "acknowledged" | "stored";
+}
+/** The properties of a message. MQTT 5. */
+export interface MqttPublishProperties {
+	userProperties?: MqttUserProperties;
+	/** What the payload is, as a MIME type or otherwise. */
+	contentType?: string;
+	/** Where an answer is expected. */
+	responseTopic?: string;
+	/** What an answer must bear. */
+	correlationData?: Uint8Array;
+	/** After which the server need not deliver it any more; the time in the queue counts. */
+	messageExpirySeconds?: number;
+	/** `"utf8"`: the payload is text. */
+	payloadFormat?: "utf8";
+}
+/** A message is acknowledged, or written. */
+export interface MqttPublished {
+	/** 0, or 16: nobody has subscribed to it. */
+	readonly reasonCode: number;
+	readonly properties?: MqttAckProperties;
+}
+/** The queue of messages that are not settled, those on the wire included. */
+export interface MqttQueueOptions {
+	/** Default 1000. */
+	maxMessages?: number;
+	/** Of topics and payloads. Default 4 194 304. */
+	maxBytes?: number;
+	/** A message that was not sent for so long is dropped. Default: never. */
+	ttlSeconds?: number;
+	/** What happens when it is full: `"reject"` (default), `"drop-oldest"` or `"drop-newest"`. */
+	policy?: "reject" | "drop-oldest" | "drop-newest";
+	/** Where QoS 1 messages are kept until they are acknowledged, this process's end notwithstanding. Default: nowhere. */
+	directory?: string;
+	/** When that is brought to the disk itself: `"always"` (default), `"interval"` or `"never"`. */
+	fsync?: "always" | "interval" | "never";
+}
+/** What the server said, one reason code for each filter. */
+export interface MqttReasons {
+	readonly reasonCodes: number[];
+}
+/** Numbers. */
+export interface MqttStats {
+	readonly connected: boolean;
+	/** Attempts at a connection. */
+	readonly attempts: number;
+	/** Connections that came up. */
+	readonly connections: number;
+	/** Messages written, repetitions included. */
+	readonly sent: number;
+	/** Of those, repetitions. */
+	readonly repeated: number;
+	readonly acknowledged: number;
+	readonly received: number;
+	/** Messages that were dropped, expired, timed out or refused. */
+	readonly failed: number;
+	/** Messages that are not settled, now. */
+	readonly pending: number;
+	readonly pendingBytes: number;
+	/** Messages on the wire that are not acknowledged, now. */
+	readonly inFlight: number;
+	readonly subscriptions: number;
+	/** Messages in the queue on disk, now. */
+	readonly stored: number;
+	/** Read from the transport, inside TLS. */
+	readonly bytesIn: number;
+	readonly bytesOut: number;
+}
+/** Options of `subscribe`. */
+export interface MqttSubscribeOptions extends MqttOperationOptions {
+	/** At most. Default 0. */
+	qos?: 0 | 1;
+	/** Not what this connection publishes itself. MQTT 5. Default `false`. */
+	noLocal?: boolean;
+	/** Messages keep their retain flag. MQTT 5. Default `false`. */
+	retainAsPublished?: boolean;
+	/** Whether retained messages come: 0 (default) yes, 1 if the subscription is new, 2 no. MQTT 5. */
+	retainHandling?: 0 | 1 | 2;
+}
+/** What the server publishes when it loses a connection. */
+export interface MqttWill {
+	topic: string;
+	/** Default: nothing. */
+	payload?: string | Uint8Array;
+	/** Default 0. */
+	qos?: 0 | 1;
+	/** Default `false`. */
+	retain?: boolean;
+	properties?: MqttPublishProperties;
+	/** For how long the server waits with it, in seconds. */
+	delaySeconds?: number;
+}
 /** A private key in a PKCS#11 token. Selectors that are given must all match, and exactly one token and key must. */
 export interface Pkcs11Options {
 	/** Absolute path of the PKCS#11 module. Loading it runs its code in this process. */
@@ -630,6 +1033,10 @@ export type CustomCredentials<A = unknown> = (args: A, context: {
 export type Method = "sts" | "iot" | "container" | "webIdentity" | "custom";
 /** Gives a code of six digits, a new one at every call. */
 export type MfaTokenProvider = (context: MfaContext) => string | Promise<string>;
+/** Gets the messages of a subscription. What it throws is its own affair. */
+export type MqttHandler = (message: MqttMessage) => void;
+/** Names and values; a name may come more than once. */
+export type MqttUserProperties = Readonly<Record<string, string | readonly string[]>>;
 /** Who starts refreshes: whoever reads, or a timer too. */
 export type RefreshMode = "deferred" | "eager";
 /** When to refresh and what to do about failures; see docs/refresh.md. */
@@ -654,6 +1061,25 @@ export type Zone = "empty" | "fresh" | "advisory" | "mandatory" | "expired" | "c
 interface ClientSession {
 	client<C extends ClientConstructor>(Ctor: C, config?: ClientConfig<C>, options?: ClientOptions): InstanceType<C>;
 }
+interface Emitter<M extends {
+	[K in keyof M]: unknown[];
+}> {
+	on<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	once<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	off<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	addListener<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	removeListener<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	removeAllListeners(event?: keyof M): this;
+	prependListener<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	prependOnceListener<K extends keyof M>(event: K, listener: (...args: M[K]) => void): this;
+	emit<K extends keyof M>(event: K, ...args: M[K]): boolean;
+	listenerCount(event: keyof M): number;
+	listeners(event: keyof M): Function[];
+	rawListeners(event: keyof M): Function[];
+	eventNames(): (string | symbol)[];
+	setMaxListeners(count: number): this;
+	getMaxListeners(): number;
+}
 interface RefreshErrorInit {
 	code: string;
 	message: string;
@@ -663,25 +1089,13 @@ interface RefreshErrorInit {
 	statusCode?: number | undefined;
 	requestId?: string | undefined;
 	awsErrorType?: string | undefined;
+	reasonCode?: number | undefined;
 	cause?: unknown;
 }
-interface SessionEmitter {
-	on<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	once<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	off<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	addListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	removeListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	removeAllListeners(event?: keyof SessionEventMap): this;
-	prependListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	prependOnceListener<K extends keyof SessionEventMap>(event: K, listener: Listener<K>): this;
-	emit<K extends keyof SessionEventMap>(event: K, ...args: SessionEventMap[K]): boolean;
-	listenerCount(event: keyof SessionEventMap): number;
-	listeners(event: keyof SessionEventMap): Function[];
-	rawListeners(event: keyof SessionEventMap): Function[];
-	eventNames(): (string | symbol)[];
-	setMaxListeners(count: number): this;
-	getMaxListeners(): number;
-}
-type Listener<K extends keyof SessionEventMap> = (...args: SessionEventMap[K]) => void;
+type NodeBuffer = typeof globalThis extends {
+	Buffer: {
+		isBuffer(value: unknown): value is infer B;
+	};
+} ? B : Uint8Array;
 
 export {};

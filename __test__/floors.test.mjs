@@ -55,14 +55,28 @@ const below = {
   iot: ["core", "refresh", "pkcs11", "tls"],
   sts: ["core", "refresh", "pkcs11", "tls"],
   mqtt: ["core", "refresh", "pkcs11", "tls"],
-  session: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "spool"],
-  root: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "spool", "session"],
+  websocket: ["core", "tls"],
+  session: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "websocket", "spool"],
+  root: ["core", "refresh", "pkcs11", "tls", "mfa", "container", "iot", "sts", "mqtt", "websocket", "spool", "session"],
   testbed: [],
 };
 
 test("every room has its floor", (t) => {
   for (const room of rooms.keys()) t.true(room in below, `${room} is on no floor: add it to the table`);
-  for (const room of ["core", "refresh", "pkcs11", "tls", "iot", "sts", "mqtt", "spool", "session", "root", "testbed"])
+  for (const room of [
+    "core",
+    "refresh",
+    "pkcs11",
+    "tls",
+    "iot",
+    "sts",
+    "mqtt",
+    "websocket",
+    "spool",
+    "session",
+    "root",
+    "testbed",
+  ])
     t.true(rooms.has(room), room);
 });
 
@@ -95,7 +109,9 @@ const homes = {
   hyper: ["tls"],
   "hyper-util": ["tls"],
   ring: ["core", "testbed"],
+  "aws-credential-types": ["websocket"],
   "aws-sdk-sts": ["sts"],
+  "aws-sigv4": ["websocket"],
   "aws-smithy-async": ["sts"],
   "aws-smithy-runtime-api": ["sts"],
   "aws-smithy-types": ["sts"],
@@ -107,6 +123,9 @@ const homes = {
   "napi-derive": ["root"],
   "napi-build": ["root"],
   rumqttc: ["mqtt", "testbed"],
+  httparse: ["websocket"],
+  "tokio-websockets": ["websocket"],
+  "tokio-tungstenite": ["websocket"],
 };
 
 for (const [library, allowed] of Object.entries(homes)) {
@@ -121,10 +140,11 @@ for (const [library, allowed] of Object.entries(homes)) {
   });
 }
 
-test("no crate of AWS is named but by sts, and none without default-features = false", (t) => {
+test("no crate of AWS is named but by sts and websocket, and none without default-features = false", (t) => {
   for (const room of rooms.keys()) {
     const aws = rooms.get(room).dependencies.filter(({ name }) => name.startsWith("aws-"));
-    if (room === "sts") t.true(aws.length > 0 && aws.every((found) => !found.uses_default_features));
+    if (room === "sts" || room === "websocket")
+      t.true(aws.length > 0 && aws.every((found) => !found.uses_default_features));
     else t.deepEqual(aws, [], room);
   }
 });
@@ -141,6 +161,10 @@ test("the refresh machine stands on core and random numbers alone", (t) => {
 test("the MQTT machine stands on core, bytes and random numbers; rumqttc only plays its server in tests", (t) => {
   t.deepEqual(named("mqtt", ["normal", "build"]).sort(), ["bytes", "fastrand", `${PREFIX}core`]);
   t.deepEqual(named("mqtt", ["dev"]), ["rumqttc"]);
+});
+
+test("tungstenite only plays websocket's server in tests", (t) => {
+  t.false(named("websocket", ["normal", "build"]).includes("tokio-tungstenite"));
 });
 
 /** Ids of everything the addon is made of: normal dependencies, transitively. */
@@ -175,6 +199,8 @@ test("the addon holds no second TLS stack and no second HTTP client", (t) => {
     "mbedtls",
     // Its codec is wrong in places (docs/decisions/0020-mqtt-codec.md), its event loop loses messages.
     "rumqttc",
+    // One WebSocket is enough (docs/decisions/0021-websocket.md).
+    "tungstenite",
   ];
   t.deepEqual(
     shipped.map(({ name }) => name).filter((name) => banned.includes(name)),
@@ -272,7 +298,7 @@ test("the machines name no clock, no lock, no thread and no I/O", (t) => {
 });
 
 test("no room but pkcs11 and session names a PKCS#11 type in its code", (t) => {
-  for (const room of ["core", "refresh", "tls", "iot", "sts", "mqtt"]) {
+  for (const room of ["core", "refresh", "tls", "iot", "sts", "mqtt", "websocket"]) {
     for (const path of filesIn(join("crates", room, "src"), /\.rs$/)) {
       t.notRegex(code(read(path)), /\bcryptoki\b|refresh_session_pkcs11/, path);
     }

@@ -39,12 +39,13 @@ pub(crate) async fn ask<S: Carrier>(stream: &mut S, upgrade: &Upgrade) -> Result
     stream.write_all(&request).await.map_err(|error| stream.explain(&error))?;
     stream.flush().await.map_err(|error| stream.explain(&error))?;
     let mut read = BytesMut::with_capacity(2048);
+    let mut passed = 0;
     let head = loop {
         let some = stream.read_buf(&mut read).await.map_err(|error| stream.explain(&error))?;
         if some == 0 {
             return Err(stream.explain(&io::ErrorKind::UnexpectedEof.into()));
         }
-        if let Some(head) = final_head(&mut read).map_err(|fault| fault.of(upgrade.host()))? {
+        if let Some(head) = final_head(&mut read, &mut passed).map_err(|fault| fault.of(upgrade.host()))? {
             break head;
         }
     };
@@ -75,29 +76,27 @@ impl Fault {
 
 const NOT_HTTP: Fault = Fault("is no HTTP/1.1");
 
-/// The head of the final answer, once it is complete; interim answers (RFC 9110, section 15.2) are passed over.
-fn final_head(read: &mut BytesMut) -> Result<Option<Head>, Fault> {
+/// The head of the final answer, once it is complete. Interim answers (RFC 9110, section 15.2) are passed over; `passed`
+/// counts their bytes.
+fn final_head(read: &mut BytesMut, passed: &mut usize) -> Result<Option<Head>, Fault> {
+    const TOO_LARGE: Fault = Fault("has a head of more than 8 KiB");
     loop {
         // Whatever does not begin like HTTP will not become it.
         let begins = read.len().min(b"HTTP/1.1 ".len());
         if read[..begins] != b"HTTP/1.1 "[..begins] {
             return Err(NOT_HTTP);
         }
-        let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return if read.len() > MAX_HEAD_BYTES {
-                Err(Fault("has a head of more than 8 KiB"))
-            } else {
-                Ok(None)
-            };
-        };
-        if end > MAX_HEAD_BYTES {
-            return Err(Fault("has a head of more than 8 KiB"));
+        let end = read.windows(4).position(|four| four == b"\r\n\r\n").map(|end| end + 4);
+        if *passed + end.unwrap_or(read.len()) > MAX_HEAD_BYTES {
+            return Err(TOO_LARGE);
         }
-        let head = parse(&read[..end + 4])?;
+        let Some(end) = end else { return Ok(None) };
+        let head = parse(&read[..end])?;
         if head.status == 101 || !(100..200).contains(&head.status) {
             return Ok(Some(head));
         }
-        let _ = read.split_to(head.length);
+        *passed += end;
+        let _ = read.split_to(end);
     }
 }
 

@@ -32,8 +32,8 @@ use crate::answer;
 use crate::rewound::Rewound;
 use crate::upgrade::Upgrade;
 
-/// How many pings may be unanswered because the other side does not take our answers.
-const MAX_UNANSWERED: u32 = 64;
+/// How many pings may be unanswered because the other side does not take our answers: 200 KiB of memory at most.
+const MAX_UNANSWERED: u32 = 1024;
 
 /// A stream of bytes in WebSocket.
 pub struct WebSocket<S> {
@@ -110,22 +110,22 @@ impl<S: Carrier> WebSocket<S> {
     /// An error of the frames: the carrier's own, or something that RFC 6455 forbids.
     fn broken(&mut self, error: tokio_websockets::Error, context: &mut Context<'_>) -> io::Error {
         use tokio_websockets::Error as Frames;
-        let fault = match error {
+        let (fault, code) = match error {
             // Whatever stands in a frame that never came whole, the link has cut it.
             Frames::Io(_) if self.frames.get_ref().ended => return io::ErrorKind::UnexpectedEof.into(),
             Frames::Io(error) => return error,
-            Frames::PayloadTooLong { max_len, .. } => {
-                protocol(&format!("sent a message of more than {max_len} bytes"))
-            }
-            error => protocol(&format!("broke the rules of WebSocket: {error}")),
+            Frames::PayloadTooLong { max_len, .. } => (
+                protocol(&format!("sent a message of more than {max_len} bytes")),
+                CloseCode::MESSAGE_TOO_BIG,
+            ),
+            error => (protocol(&format!("broke the rules of WebSocket: {error}")), CloseCode::PROTOCOL_ERROR),
         };
-        // The close frame that says so is queued.
-        self.over(fault, context)
+        self.end(fault, code, context)
     }
 
     /// Ends it on our part, with a close frame.
     fn end(&mut self, failure: Error, code: CloseCode, context: &mut Context<'_>) -> io::Error {
-        // What is closed already needs no other close.
+        // Where the frames have queued a close already, they refuse this one.
         let _ = Pin::new(&mut self.frames).start_send(Message::close(Some(code), ""));
         self.over(failure, context)
     }

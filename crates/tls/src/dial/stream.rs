@@ -79,12 +79,18 @@ impl TlsStream {
     pub fn facts(&self) -> &StreamFacts {
         &self.facts
     }
+
+    /// The typed error for a failed read or write, as [`Carrier::explain`]: `ERR_CERTIFICATE_REFUSED`,
+    /// `ERR_CONNECTION_LOST` or `ERR_TLS`.
+    #[must_use]
+    pub fn explain(&self, error: &io::Error) -> Error {
+        errors::stream_failed(&self.way.peer(), error, self.certificate_at_risk)
+    }
 }
 
 impl Carrier for TlsStream {
-    /// `ERR_CERTIFICATE_REFUSED`, `ERR_CONNECTION_LOST` or `ERR_TLS`.
     fn explain(&self, error: &io::Error) -> Error {
-        errors::stream_failed(&self.way.peer(), error, self.certificate_at_risk)
+        Self::explain(self, error)
     }
 
     /// Teaches the calendar, if the server was verified and its certificate is valid at that date.
@@ -109,13 +115,29 @@ impl AsyncRead for TlsStream {
     }
 }
 
+impl TlsStream {
+    /// A server that refuses the certificate says why and closes. Whoever writes meanwhile learns only that nobody
+    /// listens any more; the reason is there to be read.
+    fn reason<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if self.certificate_at_risk && matches!(outcome, Poll::Ready(Err(_))) {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            if let Poll::Ready(Err(reason)) = Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                return Poll::Ready(Err(reason));
+            }
+        }
+        outcome
+    }
+}
+
 impl AsyncWrite for TlsStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.reason(context, outcome)
     }
 
     fn poll_write_vectored(
@@ -123,7 +145,8 @@ impl AsyncWrite for TlsStream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.reason(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -131,7 +154,8 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        self.reason(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
