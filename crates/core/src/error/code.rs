@@ -153,7 +153,7 @@ codes! {
     Alpn = "ERR_ALPN", Connection, false;
     /// The connection ended before the reply did.
     ConnectionLost = "ERR_CONNECTION_LOST", Connection, true;
-    /// What came back is not HTTP/1.1.
+    /// What came back is not HTTP/1.1, or not the WebSocket that was asked for.
     Protocol = "ERR_PROTOCOL", Connection, true;
 
     /// 403: the thing is not attached to this certificate.

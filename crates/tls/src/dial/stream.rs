@@ -117,16 +117,29 @@ impl AsyncRead for TlsStream {
 
 impl TlsStream {
     /// A server that refuses the certificate says why and closes. Whoever writes meanwhile learns only that nobody
-    /// listens any more; the reason is there to be read.
+    /// listens any more; the reason is there to be read, now or as soon as the system says so.
     fn reason<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if self.certificate_at_risk && matches!(outcome, Poll::Ready(Err(_))) {
-            let mut byte = [0];
-            let mut buffer = ReadBuf::new(&mut byte);
-            if let Poll::Ready(Err(reason)) = Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                return Poll::Ready(Err(reason));
-            }
+        use io::ErrorKind as Kind;
+        match &outcome {
+            Poll::Ready(Err(error))
+                if self.certificate_at_risk
+                    && matches!(
+                        error.kind(),
+                        Kind::BrokenPipe | Kind::ConnectionReset | Kind::ConnectionAborted
+                    ) => {}
+            _ => return outcome,
         }
-        outcome
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
+            Poll::Ready(Ok(())) => outcome,
+            Poll::Ready(Err(reason)) => Poll::Ready(Err(reason)),
+            // That the connection is gone makes it readable.
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
