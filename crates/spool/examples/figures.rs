@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "an example")]
 #![allow(clippy::cast_precision_loss, reason = "rates")]
+#![allow(clippy::disallowed_methods, reason = "measures itself")]
 
 use std::path::Path;
 use std::time::Instant;
@@ -20,7 +21,7 @@ fn main() {
     {
         let path = Path::new(&directory).join(format!("{fsync:?}-{batch}"));
         let (mut spool, _) = open(&path, fsync);
-        let start = now();
+        let start = Instant::now();
         for _ in 0..MESSAGES / batch {
             spool.append_batch(&vec![record(); batch]).unwrap();
         }
@@ -28,11 +29,11 @@ fn main() {
         let bytes = spool.stats().written_bytes as f64 / MESSAGES as f64;
         println!("{fsync:?}, batches of {batch}: {rate:.0} messages/s, {bytes:.0} bytes each");
         drop(spool);
-        let start = now();
+        let start = Instant::now();
         let (mut spool, _) = open(&path, fsync);
         println!("  opened with {} in {:?}", spool.stats().messages, start.elapsed());
         let before = spool.stats().written_bytes;
-        let start = now();
+        let start = Instant::now();
         while spool.ids().next().is_some() {
             let ids: Vec<_> = spool.ids().take(batch).collect();
             spool.remove(&ids).unwrap();
@@ -57,9 +58,4 @@ fn open(path: &Path, fsync: Fsync) -> (Spool, usize) {
 
 fn record() -> Record {
     Record { header: Bytes::from_static(&[1; 40]), payload: Bytes::from_static(&[2; 256]) }
-}
-
-#[expect(clippy::disallowed_methods, reason = "measures itself")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -57,6 +57,8 @@ fn what_was_reported_is_there_after_a_kill() {
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
         // It runs on while we read: the kill comes wherever it is then.
         let mut lines: Vec<String> = said.by_ref().take(1 + round % 17).map(Result::unwrap).collect();
+        let error = Spool::open(&options(place.queue())).unwrap_err();
+        assert_eq!(error.code().as_str(), "ERR_MQTT_QUEUE_LOCKED");
         child.kill().unwrap();
         child.wait().unwrap();
         lines.extend(said.map_while(Result::ok));

@@ -1,5 +1,7 @@
 //! Whose directory it is, and who has it open.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::fs;
@@ -99,6 +101,25 @@ fn bounds_are_checked_and_held() {
     let oldest: Vec<_> = spool.ids().take(5).collect();
     spool.remove(&oldest).unwrap();
     spool.append_batch(&large).unwrap();
+    assert!(spool.stats().disk_bytes <= 1 << 16);
+}
+
+#[test]
+fn a_queue_that_is_larger_than_its_bounds_now_is_emptied() {
+    let place = Temporary::new("lowered");
+    let texts_before: Vec<_> = (0..300).map(|number| format!("{number} {}", "x".repeat(1000))).collect();
+    let records: Vec<_> = texts_before.iter().map(|text| record(text)).collect();
+    open(place.queue()).append_batch(&records).unwrap();
+    let lowered = SpoolOptions { max_bytes: 1 << 16, max_messages: 10, ..options(place.queue()) };
+    let (mut spool, warnings) = Spool::open(&lowered).unwrap();
+    assert_eq!((texts(&mut spool), warnings), (texts_before, vec![]));
+    assert!(!spool.has_room(&records[..1]));
+    for id in spool.ids().collect::<Vec<_>>() {
+        spool.remove(&[id]).unwrap();
+    }
+    // Hardly anything but notes of removal, and no message over and over.
+    assert!(spool.stats().written_bytes < 300 * 1000 / 4, "{:?}", spool.stats());
+    spool.append_batch(&records[..10]).unwrap();
     assert!(spool.stats().disk_bytes <= 1 << 16);
 }
 

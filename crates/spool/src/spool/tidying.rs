@@ -21,6 +21,10 @@ impl Spool {
     /// Sees to it that so many bytes can be written, and then the records of one file copied, without going beyond
     /// what the disk may hold.
     pub(super) fn make_room(&mut self, len: u64) -> Result<()> {
+        // The bounds were made smaller than what is there: copies gain nothing, and it is notes of removal that are written.
+        if self.index.cost() > self.bounds.capacity {
+            return Ok(());
+        }
         let limit = self.bounds.disk.saturating_sub(self.bounds.file);
         // Each file once: after that nothing is left but what is needed.
         let mut left = self.index.logs() + 1;

@@ -24,7 +24,7 @@ struct File {
     ghost: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     header: Option<Vec<u8>>,
     files: BTreeMap<u64, File>,
@@ -50,6 +50,11 @@ pub(super) struct Medium(Arc<Mutex<State>>);
 impl Medium {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// Another one, with the same on it.
+    pub(super) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
     /// The power goes and comes back.

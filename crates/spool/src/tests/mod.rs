@@ -4,4 +4,5 @@ mod damage;
 mod faults;
 mod medium;
 mod random;
+mod wear;
 mod worlds;
