@@ -140,3 +140,37 @@ fn faults_that_never_end_do_not_fill_the_disk() {
     }
     assert!(medium.bytes() <= before + 8 * 1024, "{} bytes after {before}", medium.bytes());
 }
+
+#[test]
+fn numbers_are_not_used_again_when_only_a_new_file_knows_of_them() {
+    for seed in 0..20 {
+        let medium = Medium::default();
+        let mut spool = open(&medium, Fsync::OnDemand);
+        let first = spool.append_batch(&vec![record(&"x".repeat(900)); 4]).unwrap();
+        spool.sync().unwrap();
+        spool.append_batch(&[record(&"x".repeat(900))]).unwrap();
+        spool.remove(&first).unwrap();
+        drop(spool);
+        medium.power_cut(&mut Random(seed));
+        let next = open(&medium, Fsync::OnDemand).append_batch(&[record("next")]).unwrap();
+        assert!(next[0] > first[3], "{next:?}");
+    }
+}
+
+#[test]
+fn a_record_is_copied_before_its_file_goes() {
+    let medium = Medium::default();
+    let mut spool = open(&medium, Fsync::OnDemand);
+    let first = spool.append_batch(&[record("stays")]).unwrap()[0];
+    spool.sync().unwrap();
+    let file = spool.place(first).file;
+    while spool.place(first).file == file {
+        let other = spool.append_batch(&[record(&"x".repeat(900))]).unwrap();
+        spool.remove(&other).unwrap();
+    }
+    for seed in 0..20 {
+        let after = medium.copy();
+        after.power_cut(&mut Random(seed));
+        assert!(payloads(&mut open(&after, Fsync::OnDemand)).contains(&Bytes::from("stays")), "seed {seed}");
+    }
+}

@@ -61,7 +61,8 @@ impl Medium {
     pub(super) fn power_cut(&self, random: &mut Random) {
         let mut state = self.state();
         state.open = None;
-        state.files.retain(|_, file| file.named || (!file.ghost && random.one_in(2)));
+        // A name that was not synced may be there or not, whether it was made or deleted.
+        state.files.retain(|_, file| (file.named && !file.ghost) || random.one_in(2));
         for file in state.files.values_mut() {
             file.named = true;
             file.ghost = false;
@@ -148,7 +149,9 @@ impl Storage for Medium {
     fn read(&mut self, number: u64, offset: u64, len: u64) -> io::Result<Vec<u8>> {
         let mut state = self.state();
         let (offset, len) = (usize::try_from(offset).unwrap(), usize::try_from(len).unwrap());
-        Ok(state.file(number)?.cached.iter().skip(offset).take(len).copied().collect())
+        let there = &state.file(number)?.cached;
+        let end = (offset + len).min(there.len());
+        Ok(there.get(offset..end).unwrap_or_default().to_vec())
     }
 
     fn create(&mut self, number: u64) -> io::Result<()> {

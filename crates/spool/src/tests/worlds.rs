@@ -151,7 +151,7 @@ fn both() -> [Fsync; 2] {
 #[test]
 fn a_queue_that_is_closed_and_opened_is_the_same() {
     for fsync in both() {
-        for seed in 0..30 {
+        for seed in 0..12 {
             let mut world = World::new(seed, fsync);
             for _ in 0..6 {
                 let mut spool = world.open();
@@ -166,7 +166,7 @@ fn a_queue_that_is_closed_and_opened_is_the_same() {
 #[test]
 fn a_power_cut_takes_only_what_was_not_synced() {
     for fsync in both() {
-        for seed in 0..40 {
+        for seed in 0..25 {
             let mut world = World::new(seed, fsync);
             for _ in 0..6 {
                 let mut spool = world.open();
@@ -187,7 +187,7 @@ fn a_power_cut_takes_only_what_was_not_synced() {
 
 #[test]
 fn the_power_may_go_after_any_call() {
-    for seed in 0..8 {
+    for seed in 0..5 {
         let mut world = World::new(seed, Fsync::Always);
         let mut spool = world.open();
         for _ in 0..300 {
@@ -206,7 +206,7 @@ fn the_power_may_go_after_any_call() {
 #[test]
 fn calls_that_fail_lose_nothing_and_leave_nothing_behind() {
     for fsync in both() {
-        for seed in 0..40 {
+        for seed in 0..25 {
             let mut world = World::new(seed, fsync);
             for round in 0..6 {
                 world.medium.state().failing = None;
