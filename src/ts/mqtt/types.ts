@@ -3,9 +3,7 @@
 import type { IotOptions, SessionWarning } from "../types";
 
 /** Node's `Buffer`, or what that is made of in a project without the types of Node. */
-type NodeBuffer = typeof globalThis extends { Buffer: { isBuffer(value: unknown): value is infer B } }
-  ? B
-  : Uint8Array;
+type NodeBuffer = typeof globalThis extends { Buffer: { isBuffer(value: unknown): value is infer B } } ? B : Uint8Array;
 
 /** Options of `session.mqtt`. Names, ranges and what fits together are checked there and then; no network is used. */
 export interface MqttOptions
