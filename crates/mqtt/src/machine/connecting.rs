@@ -45,9 +45,13 @@ impl Machine {
 
     /// The system says that there is a network (again). Ends a pause that the network caused; looks whether a connection
     /// has survived.
+    ///
+    /// The pauses begin anew with the shortest: the resolver, the portal or the modem may need some seconds more. So it is
+    /// with an attempt that is under way, which may have begun without a network and may fail for that.
     pub fn handle_network_up(&mut self, now: BootTime) {
         match &mut self.state {
             State::Waiting { until, lane: Lane::Normal } => {
+                self.failures = 0;
                 let soon = now.after(between(Duration::ZERO, SETTLING, &mut self.rng));
                 let floor = self.last_connect.map(|last| last.after(self.settings.limits.connect_interval));
                 *until = (*until).min(soon.max(floor.unwrap_or(soon)));
@@ -55,6 +59,7 @@ impl Machine {
             State::Online(link) if link.ping == Ping::Idle => {
                 link.ping = Ping::Wanted(now.after(self.settings.ping_limit));
             }
+            State::Opening { .. } | State::Greeting { .. } => self.network_came = true,
             _ => {}
         }
     }
@@ -73,6 +78,7 @@ impl Machine {
 
     pub(super) fn open(&mut self, now: BootTime) {
         self.links += 1;
+        self.network_came = false;
         let id = LinkId(self.links);
         self.state = State::Opening { id, until: now.after(self.settings.open_limit) };
         self.tell(Event::Open { link: id, attempt: self.failures + 1 });

@@ -52,7 +52,8 @@ impl Machine {
         if stays_off {
             return;
         }
-        if planned || lasted.is_some_and(|lasted| lasted >= self.settings.backoff.stable) {
+        let network_came = self.network_came && !was_connected;
+        if planned || network_came || lasted.is_some_and(|lasted| lasted >= self.settings.backoff.stable) {
             self.failures = 0;
         }
         let delay = self.settings.backoff.draw(lane, self.failures, &mut self.rng);

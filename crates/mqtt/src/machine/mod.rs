@@ -105,6 +105,8 @@ pub struct Machine {
     events: VecDeque<Event>,
     /// Failures since the last good connection.
     failures: u32,
+    /// The network came (back) while the attempt was under way.
+    network_came: bool,
     last_connect: Option<BootTime>,
     /// A session was opened before: the next CONNECT asks for it.
     had_session: bool,
@@ -155,6 +157,7 @@ impl Machine {
             pending: Pending::default(),
             events: VecDeque::new(),
             failures: 0,
+            network_came: false,
             last_connect: None,
             had_session: false,
             unanswered_greeting: false,

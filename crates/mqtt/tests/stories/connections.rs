@@ -82,12 +82,36 @@ fn a_network_that_comes_back_ends_a_pause_that_it_caused() {
     fail(&mut bench, Code::Dns);
     bench.machine.handle_network_up(bench.now);
     assert!(bench.pass_to_open() <= SECOND);
+    // The resolver comes up after the link.
+    for most in [2, 4, 8] {
+        fail(&mut bench, Code::Dns);
+        assert!(bench.pass_to_open() <= most * SECOND, "the pauses begin anew");
+    }
     fail(&mut bench, Code::ServerCertificate);
     bench.machine.handle_network_up(bench.now);
     assert!(bench.pass_to_open() >= 60 * SECOND, "the network is not to blame for that");
     bench.connect(false);
     bench.machine.handle_network_up(bench.now);
     assert_eq!(bench.said(), [Said::Ping], "has the connection survived?");
+}
+
+#[test]
+fn a_network_that_comes_back_during_an_attempt_counts_when_that_fails() {
+    let mut bench = Bench::new(settings());
+    let fail = |bench: &mut Bench| {
+        let link = bench.link.take().unwrap();
+        bench.machine.handle_failed(bench.now, link, Error::new(Code::Dns, "tried: found"));
+        bench.pump();
+    };
+    for round in 0..20 {
+        for _ in 0..8 {
+            fail(&mut bench);
+            bench.pass_to_open();
+        }
+        bench.machine.handle_network_up(bench.now);
+        fail(&mut bench);
+        assert!(bench.pass_to_open() <= 2 * SECOND, "round {round}");
+    }
 }
 
 #[test]
