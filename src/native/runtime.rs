@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use napi_derive::module_init;
 use refresh_session_session::clock::calendar;
-use refresh_session_session::{Surroundings, SystemAlarm, SystemClock};
+use refresh_session_session::{Surroundings, SystemAlarm, SystemClock, SystemNetwork};
 use tokio::runtime::Handle;
 
 #[module_init]
@@ -30,6 +30,7 @@ pub(crate) fn surroundings() -> Surroundings {
         clock: Arc::new(SystemClock),
         calendar: calendar(),
         alarm: Arc::new(SystemAlarm::new()),
+        network: Arc::new(SystemNetwork::new()),
         runtime: napi::bindgen_prelude::within_runtime_if_available(Handle::current),
     }
 }

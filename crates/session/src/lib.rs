@@ -6,6 +6,8 @@
 //! | `registry` | the engines of the process, by what they are on |
 //! | [`engine`] | one source with its machine: carries out what the machine says |
 //! | [`alarm`] | wakes in boot time, and tells of a resume or a step of the wall clock |
+//! | [`network`] | tells when there is a way to the network again |
+//! | `descriptor` | file descriptors to wait for |
 //! | [`source`] | what a source of credentials is |
 //! | [`description`] | what makes two sources the same |
 //! | [`device`] | who a device is: certificate, key or token, and CA; files watched, token opened at first use, one for all users |
@@ -32,6 +34,8 @@ pub mod clock;
 pub mod container;
 pub mod custom;
 pub mod description;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod descriptor;
 pub mod device;
 pub mod engine;
 pub mod inventory;
@@ -39,6 +43,7 @@ pub mod iot;
 pub mod listener;
 pub mod mfa;
 pub mod mqtt;
+pub mod network;
 pub mod options;
 pub mod pin;
 pub mod proxy;
@@ -60,6 +65,7 @@ pub use engine::{Presented, SessionStatus, Surroundings};
 pub use iot::{IotOptions, IotSource};
 pub use listener::{Listener, SessionEvent};
 pub use mfa::{MfaCallback, MfaProvider};
+pub use network::{Network, SystemNetwork};
 pub use options::CommonOptions;
 pub use pin::{PinProvider, PinSource};
 pub use session::Session;

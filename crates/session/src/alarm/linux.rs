@@ -26,11 +26,11 @@ use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Alarm, Change, SLICE, sleep_in_slices};
 use crate::clock::SystemClock;
+use crate::descriptor::readable;
 use crate::source::Fetching;
 
 /// The machine's alarm: exact to the kernel's timers, through suspend.
@@ -65,7 +65,7 @@ impl SystemAlarm {
     async fn sleep_in_kernel(&self, at: BootTime) -> std::io::Result<()> {
         let timer = self.timer(TimerfdClockId::Boottime)?;
         timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME, &once_at(timespec(at)))?;
-        watched(timer)?.readable().await?.retain_ready();
+        readable(timer)?.readable().await?.retain_ready();
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl SystemAlarm {
         // A 32-bit kernel may not take the former. To reach the latter in 2038 costs one needless look at the clocks.
         timerfd_settime(&timer, flags, &once_at(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }))
             .or_else(|_| timerfd_settime(&timer, flags, &once_at(LATEST)))?;
-        watched(timer)
+        readable(timer)
     }
 
     fn take_change(&self) -> Option<Change> {
@@ -136,14 +136,6 @@ fn timespec(at: BootTime) -> Timespec {
 
 fn once_at(at: Timespec) -> Itimerspec {
     Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: at }
-}
-
-#[expect(
-    deprecated,
-    reason = "its successor is `unsafe` for types that may swap their descriptor; this one owns it"
-)]
-fn watched(timer: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(timer, Interest::READABLE)
 }
 
 async fn next_cancellation(canary: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
@@ -333,7 +325,7 @@ mod tests {
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
         // Expired in 1970: readable like a cancelled one, and once only.
         timerfd_settime(&timer, flags, &once_at(Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
-        let canary = watched(timer).unwrap();
+        let canary = readable(timer).unwrap();
         next_cancellation(&canary).await.unwrap();
         timeout(Duration::from_millis(20), next_cancellation(&canary)).await.expect_err("would spin");
     }

@@ -24,6 +24,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::alarm::Alarm;
 use crate::device::Device;
 use crate::listener::{Listener, SessionEvent};
+use crate::network::Network;
 use crate::source::Source;
 use flight::Flight;
 pub use present::Presented;
@@ -40,6 +41,8 @@ pub struct Surroundings {
     pub calendar: Calendar,
     /// Wakes in boot time. Its changes are this engine's alone.
     pub alarm: Arc<dyn Alarm>,
+    /// Tells when there is a way to the network again. Its notices are this user's alone; engines do not ask for them.
+    pub network: Arc<dyn Network>,
     /// Runs fetches and the timer.
     pub runtime: Handle,
 }

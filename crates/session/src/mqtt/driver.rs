@@ -65,6 +65,7 @@ enum Happened {
     Link(Turn),
     Time,
     Changed(Change),
+    NetworkCame,
     Room,
     Disk(Done),
 }
@@ -120,7 +121,7 @@ impl Driver {
                 Happened::Link(turn) => self.link_turned(turn),
                 Happened::Time => self.time(),
                 // The network may be another one, and the server may have forgotten us meanwhile.
-                Happened::Changed(Change::Resumed) => {
+                Happened::Changed(Change::Resumed) | Happened::NetworkCame => {
                     let now = self.now();
                     self.machine.handle_network_up(now);
                 }
@@ -142,6 +143,7 @@ impl Driver {
 
     async fn happens(&mut self) -> Happened {
         let has_room = self.mailbox.has_room();
+        let wanted = self.machine.phase() != Phase::Offline;
         let held_up = !has_room && self.transport.is_some();
         let due = self.machine.poll_timeout();
         let due = if held_up { due.map(|due| due.min(self.now().after(HELD_UP))) } else { due };
@@ -157,6 +159,7 @@ impl Driver {
             () = mailbox.room(), if held_up => Happened::Room,
             () = clock.rings() => Happened::Time,
             change = around.alarm.changed() => Happened::Changed(change),
+            () = around.network.came(), if wanted => Happened::NetworkCame,
         }
     }
 

@@ -121,6 +121,7 @@ pub(crate) fn open(
         clock: Arc::new(time.clone()),
         calendar: Calendar::new(),
         alarm,
+        network: Arc::new(crate::SystemNetwork::new()),
         runtime: Handle::current(),
     };
     (Session::open(source, settings, around, listener).unwrap(), weak)

@@ -134,6 +134,7 @@ async fn nothing_that_can_be_shown_shows_a_secret() {
         clock,
         calendar: Calendar::new(),
         alarm: Arc::new(bed.time.clone()),
+        network: Arc::new(crate::SystemNetwork::new()),
         runtime: tokio::runtime::Handle::current(),
     };
     let identity = super::script::identity(1, None);

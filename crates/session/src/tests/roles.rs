@@ -312,6 +312,7 @@ async fn whoami_is_asked_with_the_keys_of_the_session() {
         clock: clock.clone(),
         calendar: Calendar::new(),
         alarm: Arc::new(SystemAlarm::new()),
+        network: Arc::new(crate::SystemNetwork::new()),
         runtime: Handle::current(),
     };
     let source = open(options(&world, &url, None)).unwrap();

@@ -22,6 +22,7 @@ fn open(runtime: &Handle, script: &Arc<Script>, settings: &Settings, heard: &Hea
         clock: Arc::new(SystemClock),
         calendar: crate::clock::calendar(),
         alarm: Arc::new(SystemAlarm::new()),
+        network: Arc::new(crate::SystemNetwork::new()),
         runtime: runtime.clone(),
     };
     Session::open(Box::new(Scripted::new(script)), settings, around, heard.listener()).unwrap()

@@ -13,7 +13,7 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
 };
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::Surroundings;
 use crate::alarm::virtual_time::VirtualTime;
@@ -21,6 +21,7 @@ use crate::mqtt::connection::MqttConnection;
 use crate::mqtt::options::MqttQueueOptions;
 use crate::mqtt::wire::{Dial, Wire};
 use crate::mqtt::words::{Command, Delivery};
+use crate::network::Network;
 use crate::source::Fetching;
 use refresh_session_tls::dial::Carrier;
 
@@ -89,8 +90,27 @@ impl Dial for Pipes {
     }
 }
 
+/// A network that comes when the test says so.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    came: Notify,
+}
+
+impl Notices {
+    pub(super) fn come(&self) {
+        self.came.notify_one();
+    }
+}
+
+impl Network for Notices {
+    fn came(&self) -> Fetching<'_, ()> {
+        Box::pin(self.came.notified())
+    }
+}
+
 pub(super) struct Bed {
     pub(super) time: VirtualTime,
+    pub(super) network: Arc<Notices>,
     pub(super) connection: MqttConnection,
     pub(super) warnings: Vec<Warning>,
     pub(super) wakes: Arc<AtomicUsize>,
@@ -115,10 +135,12 @@ impl Bed {
         change(&mut settings);
         let (sender, ends) = mpsc::unbounded_channel();
         let pipes = Arc::new(Pipes { ends: sender, refusals: Mutex::default() });
+        let network = Arc::new(Notices::default());
         let around = Surroundings {
             clock: Arc::new(time.clone()),
             calendar: Calendar::new(),
             alarm: Arc::new(time.clone()),
+            network: network.clone(),
             runtime: Handle::current(),
         };
         let wakes = Arc::new(AtomicUsize::new(0));
@@ -128,7 +150,7 @@ impl Bed {
         });
         let (connection, warnings) =
             MqttConnection::start(settings, queue, "gw".into(), pipes.clone(), around, wake)?;
-        Ok(Self { time, connection, warnings, wakes, pipes, ends, numbers: 0 })
+        Ok(Self { time, network, connection, warnings, wakes, pipes, ends, numbers: 0 })
     }
 
     pub(super) fn refuse(&self, errors: Vec<Error>) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use refresh_session_core::{Code, Error};
+use refresh_session_core::{Clock as _, Code, Error};
 use refresh_session_mqtt::Outcome;
 
 use super::bed::Bed;
@@ -107,6 +107,29 @@ async fn dropping_the_handle_ends_it() {
     drop(bed);
     assert!(server.is_left().await);
     closed.await;
+}
+
+#[tokio::test]
+async fn a_network_that_comes_ends_the_wait() {
+    let mut bed = Bed::new(|_| {});
+    // An outage so long that the pauses are the longest.
+    bed.refuse((0..1000).map(|_| Error::new(Code::Connect, "unreachable")).collect());
+    bed.connection.submit(vec![Command::Connect]);
+    bed.time.pass(Duration::from_mins(20)).await;
+    // The driver has no other deadline.
+    while bed.time.deadlines()[0].since(bed.time.boot()) < Duration::from_secs(10) {
+        bed.time.pass(Duration::from_secs(10)).await;
+    }
+    bed.refuse(Vec::new());
+    let attempts = bed.connection.stats().attempts;
+    bed.network.come();
+    bed.time.pass(Duration::from_secs(1)).await;
+    assert_eq!(bed.connection.stats().attempts, attempts + 1);
+    let mut server = bed.greeted(false).await;
+    // Connected, it looks whether it still is.
+    bed.network.come();
+    bed.time.settle().await;
+    assert_eq!(server.packet().await, [0xc0], "PINGREQ");
 }
 
 #[tokio::test]
