@@ -33,6 +33,7 @@ test("the demo tells the whole story, ends well and leaves nothing behind", asyn
     output,
     /the gateway {4}arn:aws:sts::123456789012:assumed-role\/GatewayRole\/[\s\S]*the role {7}arn:aws:sts::210987654321:assumed-role\/FleetRole\/[\s\S]*stored {9}s3:\/\/.*: 21\.5 °C/,
   );
+  t.regex(output, /acknowledged {3}60 of 60 readings[\s\S]*the broker {5}has 60 different readings/);
   t.notRegex(output, /canary|\bat .*\(.*:\d+:\d+\)/i, "neither secrets nor stack traces");
   t.deepEqual(await readdir(scratch), []);
   await rm(scratch, { recursive: true });

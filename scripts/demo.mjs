@@ -56,8 +56,12 @@ async function demonstrate(aws) {
   console.log("\n5. The key in the token opens the way to another account: its role is assumed, and stores in S3");
   const stored = await otherAccount(aws, inToken);
 
-  const good = pem === 0 && hsm === 0 && wrong === 1 && lasting === 0 && stored === 0;
-  const end = "That is all: iot.mjs, outage.mjs and other-account.mjs of examples/ are the programs that ran.";
+  console.log("\n6. MQTT with the key in the token, and a server that hangs up in the middle");
+  const published = await mqtt(aws, inToken);
+
+  const good = [pem, hsm, lasting, stored, published].every((code) => code === 0) && wrong === 1;
+  const end =
+    "That is all: iot.mjs, outage.mjs, other-account.mjs and mqtt.mjs of examples/ are the programs that ran.";
   console.log(good ? `\n${end}` : "\nSomething went wrong, see above.");
   return good ? 0 : 1;
 }
@@ -99,6 +103,25 @@ async function otherAccount(aws, gateway) {
   };
   const [code] = await once(await started(aws, options, "other-account"), "exit");
   return code;
+}
+
+/** Runs the example that publishes; the server acknowledges nothing and hangs up after 40 readings, once. Adds what it saw. */
+async function mqtt(aws, session) {
+  await control(aws, "PUT", "/mqtt/faults", {
+    mode: "several",
+    faults: [{ mode: "no-puback" }, { mode: "close", after: 40 }],
+    count: 1,
+  });
+  const options = {
+    session,
+    mqtt: { endpoint: aws.mqtt.tls.endpoint, clientId: aws.thing, sessionExpirySeconds: 3600 },
+    topic: `${aws.thing}/readings`,
+  };
+  const [code] = await once(await started(aws, options, "mqtt", "60"), "exit");
+  const received = await control(aws, "GET", `/mqtt/received?topic=${aws.thing}/%23`);
+  const readings = new Set(received.map(({ payload }) => payload)).size;
+  console.log(`  the broker     has ${readings} different readings`);
+  return code === 0 && readings === 60 ? 0 : 1;
 }
 
 function example(aws, session, name, ...args) {
