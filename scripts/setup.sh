@@ -12,6 +12,7 @@ package_of() {
     openssl) echo openssl ;;
     faketime) echo faketime ;;
     gnutls-serv) echo gnutls-bin ;;
+    mosquitto_pub) echo mosquitto-clients ;;
     libykcs11.so) echo ykcs11 ;;
     libopencryptoki.so | pkcsslotd) echo opencryptoki ;;
     libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Broker } from "./broker.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -41,6 +42,7 @@ class Testbed {
     const { control, ...rest } = ready;
     this.#control = control;
     Object.assign(this, rest);
+    this.broker = new Broker((method, path, body) => this.control(method, path, body));
     this.#stop = stop;
   }
 

@@ -1,6 +1,6 @@
-//! A bad link: ports that lead to the credentials endpoint, or nowhere.
+//! A bad link: ports that lead to the credentials endpoint, to the broker, or nowhere.
 //!
-//! The relay's port is `link.endpoint` in the ready line. What it does with a connection is scripted by `PUT /link`
+//! The relay's port is `link.endpoint` in the ready line; `link.mqtt` and `link.mqttAlpn` lead to the two of the broker. What it does with a connection is scripted by `PUT /link`
 //! ([`crate::script`]), and each connection is recorded as event `link` with its `fault`.
 //!
 //! | Mode          | Parameters               | The client sees                                               |
@@ -65,21 +65,26 @@ pub(crate) enum Toward {
 /// The ports; the black hole and the refusing address last as long as this.
 pub(crate) struct Link {
     pub(crate) relay: SocketAddr,
+    pub(crate) mqtt: SocketAddr,
+    pub(crate) mqtt_alpn: SocketAddr,
     pub(crate) black_hole: SocketAddr,
     pub(crate) refusing: SocketAddr,
     _kept: (BlackHole, Refusing),
 }
 
 impl Link {
-    /// Opens the ports of a link to `endpoint`.
-    pub(crate) async fn open(endpoint: SocketAddr, world: &Arc<World>) -> Result<Self, Failure> {
+    /// Opens the ports of a link to the credentials endpoint and the two of the broker.
+    pub(crate) async fn open(to: [SocketAddr; 3], world: &Arc<World>) -> Result<Self, Failure> {
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let [endpoint, mqtt, mqtt_alpn] = to;
         let relay = listen(local, endpoint, world).await?;
+        let mqtt = listen(local, mqtt, world).await?;
+        let mqtt_alpn = listen(local, mqtt_alpn, world).await?;
         let hole = BlackHole::open((local, 0).into()).await.during("making a black hole")?;
         let black_hole = hole.address();
         let refusing = Refusing::open((local, 0).into()).during("holding a port that refuses")?;
         let refused = refusing.address().during("holding a port that refuses")?;
-        Ok(Self { relay, black_hole, refusing: refused, _kept: (hole, refusing) })
+        Ok(Self { relay, mqtt, mqtt_alpn, black_hole, refusing: refused, _kept: (hole, refusing) })
     }
 }
 

@@ -7,6 +7,17 @@
 //! |                    | `clientCertificate`, `clientKey`, `signatureScheme` (`null` if resumed)               |
 //! | `handshake-failed` | it did not get that far: `connection`, `service`, `sni`, `error`                      |
 //! | `link`, `proxy`    | a connection to the relay, a request to the proxy: [`crate::link`], [`crate::proxy`]  |
+//! | `mqtt.connect`     | a CONNECT: `clientId`, `protocolVersion`, `port`, `transport` (`tcp`, `websocket`),   |
+//! |                    | `tlsVersion`, `alpn`, `clientCertificate`, `accessKeyId`, `keepAlive`, `cleanStart`,  |
+//! |                    | `sessionExpiry`, `will` (its topic), `userName` (its length, and what its parameters  |
+//! |                    | are called), `authorizer`, `sessionPresent`, `reason` (`null` if there was no         |
+//! |                    | CONNACK), `error`, `fault`                                                            |
+//! | `mqtt.publish`     | of a client: `topic`, `qos`, `retain`, `dup`, `packetId`, `bytes`, `sha256`,          |
+//! |                    | `outcome` (`accepted`, `denied`, `discarded`, `qos-2`, `told-to-refuse`), `rule`      |
+//! | `mqtt.…`           | `puback`, `subscribe`, `unsubscribe`, `ping`, `qos2`: the packets of these names;     |
+//! |                    | `refused`: one that cannot be, with `reason` and `error`; `disconnect`: `by`,         |
+//! |                    | `reason`, `why`; `upgrade`: a request for a WebSocket, with `status` and `error`.     |
+//! |                    | All have `connection` and `clientId`                                                  |
 //! | `request`          | `connection`, `number` on it, `service`, `method`, `path`, `headers`, `status`        |
 //! |                    | (`null` if none was sent), `fault` (or `null`), `requestId`; for STS and S3 also      |
 //! |                    | `action`, `parameters` (of STS), `accessKeyId` (whose signature it bears, good or     |

@@ -113,7 +113,7 @@ fn serve(dir: &Path, with_tokens: bool, stop_with_stdin: bool) -> Result<(), Fai
             mqtt_alpn: listen(Service::MqttAlpn, &world, &tls).await?,
         };
         mqtt::keep_time(&world);
-        let bad_link = Link::open(addresses.iot, &world).await?;
+        let bad_link = Link::open([addresses.iot, addresses.mqtt, addresses.mqtt_alpn], &world).await?;
         let proxy = proxy::listen(&world).await?;
         let line = ready::line(&folder, &pki, tokens.as_ref(), &addresses, &bad_link, proxy, &world);
         writeln!(io::stdout(), "{line}").during("writing to stdout")?;

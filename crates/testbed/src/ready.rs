@@ -60,6 +60,8 @@ pub(crate) fn line(
         "iot": {"endpoint": format!("{HOST}:{port}"), "host": HOST, "port": port, "altName": ALT_NAME},
         "link": {
             "endpoint": format!("{HOST}:{}", link.relay.port()),
+            "mqtt": format!("{HOST}:{}", link.mqtt.port()),
+            "mqttAlpn": format!("{HOST}:{}", link.mqtt_alpn.port()),
             "blackHole": link.black_hole.to_string(),
             "refusing": link.refusing.to_string(),
         },

@@ -28,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time;
+use tokio::{sync::mpsc, time};
 
 use super::{Error, LONGEST_WAIT_MS, body};
 use crate::{
@@ -60,6 +60,7 @@ pub(super) async fn route(
     let ["mqtt", what @ ..] = segments else { return None };
     Some(match (request.method.as_str(), what) {
         ("GET", ["received"]) => received(world, request).await,
+        ("POST", ["clients", id, "fault"]) => strike(world, id, request).await,
         (method, what) => carry_out(world, method, what, request)?,
     })
 }
@@ -114,9 +115,6 @@ fn carry_out(world: &World, method: &str, what: &[&str], request: &Request) -> O
         }
         ("POST", ["clients", id, "kick"]) => body::<Kick>(request)
             .and_then(|kick| order(world, id, Order::End { reason: kick.reason, why: "kicked" })),
-        ("POST", ["clients", id, "fault"]) => {
-            body(request).and_then(|fault| order(world, id, Order::Fault(Fault::parse(fault)?)))
-        }
         ("POST", ["clients", id, "redeliver"]) => {
             let now = world.mqtt.clock.now();
             if broker().redeliver(id, now) { Ok(json!({})) } else { Err(nobody(id)) }
@@ -271,6 +269,15 @@ fn make_job(world: &World, job: Job) -> Result<Value, Error> {
         broker.route(message, now);
     }
     Ok(json!({"jobId": job.id}))
+}
+
+/// Answers once the connection misbehaves, or is over.
+async fn strike(world: &World, id: &str, request: &Request) -> Result<Value, Error> {
+    let fault = Fault::parse(body(request)?)?;
+    let (done, mut when_done) = mpsc::unbounded_channel();
+    let given = order(world, id, Order::Fault(fault, done))?;
+    when_done.recv().await;
+    Ok(given)
 }
 
 fn order(world: &World, id: &str, order: Order) -> Result<Value, Error> {

@@ -40,6 +40,8 @@ pub(crate) struct Broker {
     pub(crate) received: Received,
     pub(crate) services: Services,
     pub(crate) sessions: BTreeMap<String, Session>,
+    /// The connections whose end is not known yet. A reset forgets them.
+    connections: BTreeSet<u64>,
     retained: BTreeMap<String, Arc<Message>>,
     /// Whose turn it is in a shared subscription, by filter.
     turns: HashMap<String, usize>,
@@ -73,6 +75,7 @@ impl Broker {
         now: Duration,
     ) -> bool {
         self.tick(now);
+        self.connections.insert(link.connection);
         let mut session = self.sessions.remove(client_id);
         let mut last_will = None;
         if let Some(session) = &mut session {
@@ -129,6 +132,9 @@ impl Broker {
         farewell: Farewell,
         now: Duration,
     ) {
+        if !self.connections.remove(&connection) {
+            return;
+        }
         let longest = self.rules.longest_session_seconds;
         let owner = self.session_of(client_id, connection).is_some();
         let will = will.filter(|_| !farewell.polite).map(|will| message_of_will(client_id, will, now));

@@ -37,9 +37,11 @@ struct Pipes {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     unflushed: bool,
-    /// Bytes of MQTT so far.
-    read: usize,
+    /// Bytes of MQTT so far: those of packets that have been handed over, and those sent.
+    handled: usize,
     written: usize,
+    /// The bytes from the client have reached their limit.
+    cut: bool,
 }
 
 /// Serves until either side ends it. What has been read already goes before what will be.
@@ -60,8 +62,9 @@ pub(crate) async fn serve<W: Wire>(
         incoming: Vec::new(),
         outgoing: Vec::new(),
         unflushed: false,
-        read: 0,
+        handled: 0,
         written: 0,
+        cut: false,
     };
     let mut end = None;
     let mut paused = Duration::ZERO;
@@ -120,7 +123,6 @@ pub(crate) async fn serve<W: Wire>(
 impl Pipes {
     /// Hands what has come over, packet by packet.
     fn take_in(&mut self, conversation: &mut Conversation) {
-        let before = self.incoming.len();
         match &mut self.framing {
             Framing::Plain => self.incoming.append(&mut self.raw),
             Framing::WebSocket(socket) => {
@@ -130,17 +132,30 @@ impl Pipes {
                 }
             }
         }
-        self.read += self.incoming.len() - before;
         let mut at = 0;
-        loop {
+        while !self.cut {
             let rest = &self.incoming[at..];
             match frame(rest, conversation.largest()) {
                 Ok(Some(body)) => {
-                    let end = at + body.end;
-                    conversation.receive(rest[0], &rest[body]);
-                    at = end;
+                    let end = body.end;
+                    let too_far = |limit: Option<usize>| limit.is_some_and(|most| self.handled + end > most);
+                    self.cut = too_far(conversation.reset_after(Toward::Server));
+                    if !self.cut {
+                        conversation.receive(rest[0], &rest[body]);
+                        // It may have been the CONNECT, with which faults begin.
+                        self.cut = too_far(conversation.reset_after(Toward::Server));
+                        if self.cut {
+                            conversation.forget_steps();
+                        }
+                    }
+                    self.handled += end;
+                    at += end;
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    let so_far = self.handled + rest.len();
+                    self.cut = conversation.reset_after(Toward::Server).is_some_and(|most| so_far >= most);
+                    break;
+                }
                 Err(malformed) => {
                     conversation.refuse(&malformed);
                     at = self.incoming.len();
@@ -178,8 +193,7 @@ impl Pipes {
                 }
             }
         }
-        let reset = conversation.reset_after(Toward::Server).is_some_and(|most| self.read >= most);
-        reset.then_some(End::Reset)
+        self.cut.then_some(End::Reset)
     }
 }
 

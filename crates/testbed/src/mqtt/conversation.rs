@@ -71,6 +71,15 @@ pub(crate) struct Conversation {
     over: bool,
 }
 
+/// A connection that is dropped from outside has an end too, which nobody writes down.
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if !self.over {
+            self.leave(Farewell::default(), "");
+        }
+    }
+}
+
 /// The client, once it has been let in.
 struct Client {
     id: String,
@@ -105,6 +114,11 @@ impl Conversation {
     /// What to do next.
     pub(crate) fn step(&mut self) -> Option<Step> {
         self.steps.pop_front()
+    }
+
+    /// What was about to be done is not done.
+    pub(crate) fn forget_steps(&mut self) {
+        self.steps.clear();
     }
 
     /// The rules of this moment.
@@ -210,9 +224,10 @@ impl Conversation {
             }
             Order::Send(packet) | Order::Twin(packet) => self.write(&packet),
             Order::End { reason, why } => self.end(reason, why),
-            Order::Fault(fault) => {
+            Order::Fault(fault, done) => {
                 self.plight.add(fault);
                 self.strike();
+                let _ = done.send(());
             }
         }
     }

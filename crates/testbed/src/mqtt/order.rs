@@ -1,5 +1,7 @@
 //! What others ask of the task that serves a connection.
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::{codec::ToClient, faults::Fault};
 
 /// An order.
@@ -15,6 +17,6 @@ pub(crate) enum Order {
         /// For the log.
         why: &'static str,
     },
-    /// Misbehave from now on.
-    Fault(Fault),
+    /// Misbehave from now on, and say when that is so.
+    Fault(Fault, UnboundedSender<()>),
 }

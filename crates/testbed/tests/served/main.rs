@@ -16,6 +16,7 @@ mod keys;
 mod keys_end;
 mod lifecycle;
 mod link;
+mod mqtt;
 mod refusals;
 mod s3;
 mod sts;
