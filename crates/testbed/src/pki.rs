@@ -34,6 +34,8 @@ pub(crate) const THING: &str = "gw-0042";
 pub(crate) const HOST: &str = "localhost";
 /// A name of the kind the real endpoint has.
 pub(crate) const ALT_NAME: &str = "testbed.credentials.iot.eu-west-1.amazonaws.com";
+/// A name of the kind the real data endpoint has.
+pub(crate) const DATA_NAME: &str = "testbed-ats.iot.eu-west-1.amazonaws.com";
 /// The name of the real regional STS.
 pub(crate) const STS_NAME: &str = "sts.eu-west-1.amazonaws.com";
 /// The device whose certificate is not registered.

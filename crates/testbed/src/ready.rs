@@ -9,7 +9,7 @@ use crate::{
     folder::Folder,
     link::Link,
     mqtt::authorizer,
-    pki::{ALT_NAME, HOST, PASSPHRASE, Pki, THING},
+    pki::{ALT_NAME, DATA_NAME, HOST, PASSPHRASE, Pki, THING},
     proxy,
     sync::lock,
     tokens::{Token, Tokens},
@@ -122,6 +122,7 @@ fn mqtt_json(addresses: &Addresses) -> Value {
     json!({
         "tls": port(addresses.mqtt),
         "alpn": port(addresses.mqtt_alpn),
+        "altName": DATA_NAME,
         "authorizer": {
             "name": authorizer::NAME,
             "tokenKey": authorizer::TOKEN_KEY,

@@ -71,7 +71,12 @@ pub(crate) async fn serve<W: Wire>(
     let mut rate = Bucket::default();
     loop {
         pipes.take_in(&mut conversation);
-        end = end.or(pipes.put_out(&mut conversation));
+        if end.is_none() {
+            end = pipes.put_out(&mut conversation);
+        } else {
+            // Whoever fell silent stays silent, whatever becomes due.
+            conversation.forget_steps();
+        }
         let written = pipes.outgoing.is_empty() && !pipes.unflushed;
         if written && matches!(end, Some(End::Close | End::Drop | End::Reset)) {
             break;
@@ -185,7 +190,9 @@ impl Pipes {
                     self.written += packet.len();
                     match &self.framing {
                         Framing::Plain => self.outgoing.append(&mut packet),
-                        Framing::WebSocket(_) => self.outgoing.extend(WebSocket::frame(&packet)),
+                        Framing::WebSocket(_) => {
+                            self.outgoing.extend(WebSocket::frame(&packet, conversation.fragment()));
+                        }
                     }
                     if cut {
                         return Some(End::Reset);

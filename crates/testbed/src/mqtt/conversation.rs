@@ -116,6 +116,11 @@ impl Conversation {
         self.steps.pop_front()
     }
 
+    /// In frames of how many bytes a WebSocket sends, if that is said.
+    pub(crate) fn fragment(&self) -> Option<usize> {
+        self.plight.fragment()
+    }
+
     /// What was about to be done is not done.
     pub(crate) fn forget_steps(&mut self) {
         self.steps.clear();

@@ -29,6 +29,7 @@
 //! | `suback`           | `reasons`, `times`?                    | a SUBACK with these                                    |
 //! | `no-unsuback`      | `times`?                               | no UNSUBACK                                            |
 //! | `no-pingresp`      | `times`?                               | no PINGRESP                                            |
+//! | `fragment`         | `bytes`                                | over a WebSocket: messages in frames of so many bytes, with pings between them |
 //!
 //! `after` counts the PUBLISHes of the client; 0 is right after the CONNACK.
 
@@ -139,6 +140,9 @@ pub(crate) enum Fault {
         #[serde(default)]
         times: Option<u64>,
     },
+    Fragment {
+        bytes: usize,
+    },
 }
 
 impl Fault {
@@ -150,6 +154,7 @@ impl Fault {
             Self::Oversized { bytes, .. } if *bytes > 64 << 20 => {
                 Err("`bytes` must stay within 64 MiB".to_owned())
             }
+            Self::Fragment { bytes: 0 } => Err("`bytes` must be positive".to_owned()),
             Self::ReorderPubacks { size } | Self::ReorderMessages { size } if *size < 2 => {
                 Err("`size` must be two at least".to_owned())
             }

@@ -81,6 +81,7 @@ impl Entry {
         shown["number"] = json!(self.number);
         shown["clientId"] = json!(self.client_id);
         shown["outcome"] = json!(self.outcome);
+        shown["properties"] = self.publish.properties.to_json();
         if !brief {
             match std::str::from_utf8(&self.publish.payload) {
                 Ok(text) => shown["payload"] = json!(text),

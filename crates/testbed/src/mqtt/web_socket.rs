@@ -61,9 +61,21 @@ impl WebSocket {
         Ok(())
     }
 
-    /// A packet as a message.
-    pub(crate) fn frame(packet: &[u8]) -> Vec<u8> {
-        frame_of(BINARY, packet)
+    /// A packet as a message, or in pieces of so many bytes with a ping between them.
+    pub(crate) fn frame(packet: &[u8], piece: Option<usize>) -> Vec<u8> {
+        let Some(piece) = piece.filter(|piece| packet.len() > *piece) else {
+            return frame_of(BINARY, packet);
+        };
+        let (mut frames, count) = (Vec::new(), packet.len().div_ceil(piece));
+        for (number, content) in packet.chunks(piece).enumerate() {
+            let mut frame = frame_of(if number == 0 { BINARY } else { CONTINUATION }, content);
+            if number + 1 < count {
+                frame[0] &= 0x7f;
+                frame.extend(frame_of(PING, b"?"));
+            }
+            frames.extend(frame);
+        }
+        frames
     }
 
     /// What is sent before the end.
@@ -155,8 +167,9 @@ mod tests {
 
     #[test]
     fn lengths_are_written_as_short_as_they_can_be() {
+        assert_eq!(WebSocket::frame(b"abc", Some(2)), b"\x02\x02ab\x89\x01?\x80\x01c");
         for (length, head) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            assert_eq!(WebSocket::frame(&vec![0; length]).len(), length + head, "{length}");
+            assert_eq!(WebSocket::frame(&vec![0; length], None).len(), length + head, "{length}");
         }
     }
 }

@@ -15,7 +15,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::{
     aws::judge::{judge, verify_chain},
-    pki::{ALT_NAME, HOST},
+    pki::{ALT_NAME, DATA_NAME, HOST},
     settings::{ClientSchemes, Refuse},
     sync::lock,
     world::World,
@@ -112,5 +112,5 @@ impl ResolvesServerCert for ByName {
 
 /// Whether the endpoint goes by this name.
 pub(crate) fn is_endpoint_name(name: &str) -> bool {
-    [HOST, ALT_NAME].iter().any(|ours| name.eq_ignore_ascii_case(ours))
+    [HOST, ALT_NAME, DATA_NAME].iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }

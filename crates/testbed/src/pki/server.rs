@@ -7,7 +7,7 @@ use rustls::{crypto::ring::sign, sign::CertifiedKey};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::{
-    ALT_NAME, Authorities, HOST, STS_NAME,
+    ALT_NAME, Authorities, DATA_NAME, HOST, STS_NAME,
     authority::{Authority, Validity},
     device::pem_of,
 };
@@ -21,7 +21,7 @@ pub(super) fn make_all(
     authorities: &Authorities,
     folder: &Path,
 ) -> Result<BTreeMap<ServerCertificate, Arc<CertifiedKey>>, Failure> {
-    let right: &[&str] = &[HOST, ALT_NAME, STS_NAME];
+    let right: &[&str] = &[HOST, ALT_NAME, DATA_NAME, STS_NAME];
     let plans = [
         (ServerCertificate::Good, right, Validity::Current, &authorities.server),
         (ServerCertificate::Expired, right, Validity::Expired, &authorities.server),

@@ -31,6 +31,8 @@ async fn insists_on_its_name() {
         let named = |server_name| Client { server_name, ..GOOD };
         let alt_name = named("testbed.credentials.iot.eu-west-1.amazonaws.com");
         assert_eq!(alt_name.request(&bed, GET).await.unwrap().status, 200);
+        let data_name = named("testbed-ats.iot.eu-west-1.amazonaws.com");
+        assert_eq!(data_name.request(&bed, GET).await.unwrap().status, 200);
         // An IP address is never sent as a server name.
         for name in ["sts.eu-west-1.amazonaws.com", "127.0.0.1"] {
             assert!(named(name).request(&bed, GET).await.is_err(), "{name}");

@@ -1,6 +1,9 @@
 //! The properties of MQTT 5 (section 2.2.2): one table says which there are, of what type, and where they may be.
 
+use serde_json::{Map, Value as Json, json};
+
 use super::{Malformed, reader::Reader, writer::Writer};
+use crate::random;
 
 /// The identifiers.
 pub(crate) mod id {
@@ -161,6 +164,34 @@ impl Properties {
             Value::Text(text) if *id == wanted => Some(text.as_str()),
             _ => None,
         })
+    }
+
+    /// Those that belong to a message, by the names of the standard in camel case.
+    pub(crate) fn to_json(&self) -> Json {
+        let mut shown = Map::new();
+        for (id, value) in &self.entries {
+            let name = match *id {
+                id::PAYLOAD_FORMAT => "payloadFormatIndicator",
+                id::MESSAGE_EXPIRY => "messageExpiryInterval",
+                id::CONTENT_TYPE => "contentType",
+                id::RESPONSE_TOPIC => "responseTopic",
+                id::CORRELATION_DATA => "correlationDataHex",
+                id::TOPIC_ALIAS => "topicAlias",
+                id::USER_PROPERTY => "userProperties",
+                _ => continue,
+            };
+            match value {
+                Value::Number(number) => drop(shown.insert(name.to_owned(), json!(number))),
+                Value::Text(text) => drop(shown.insert(name.to_owned(), json!(text))),
+                Value::Binary(binary) => drop(shown.insert(name.to_owned(), json!(random::hex(binary)))),
+                Value::Pair(key, value) => {
+                    if let Json::Array(pairs) = shown.entry(name).or_insert_with(|| json!([])) {
+                        pairs.push(json!([key, value]));
+                    }
+                }
+            }
+        }
+        Json::Object(shown)
     }
 
     /// Only those that pass.

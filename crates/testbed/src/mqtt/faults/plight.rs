@@ -69,6 +69,14 @@ impl Plight {
         })
     }
 
+    /// In frames of how many bytes a WebSocket sends.
+    pub(crate) fn fragment(&self) -> Option<usize> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Fragment { bytes } => Some(*bytes),
+            _ => None,
+        })
+    }
+
     /// The client has published once more.
     pub(crate) fn published(&mut self) {
         self.publishes += 1;

@@ -161,6 +161,8 @@ async fn connections_end_break_and_fall_silent_as_told() {
             let path = format!("/mqtt/clients/{mode}/fault");
             bed.control("POST", &path, json!({"mode": mode})).await;
             talk.publish("a", 1, "x").await;
+            let message = json!({"topic": "a", "clientId": mode});
+            bed.control("POST", "/mqtt/publish", message).await;
             assert!(talk.is_silent().await);
         }
         let mut five = Talk::with(&bed, 5, "five").await;

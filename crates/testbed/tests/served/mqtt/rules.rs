@@ -1,5 +1,7 @@
 //! The limits of AWS, and what happens beyond them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -119,6 +121,24 @@ async fn a_hundred_publishes_may_wait_for_their_puback() {
         assert!(talk.is_silent().await);
         talk.publish("a", 4, "x").await;
         assert_eq!(talk.farewell().await, Some(0x93));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn more_than_half_a_mebibyte_a_second_is_read_later() {
+    let bed = Bed::start(&[]);
+    bounded(async {
+        rules(&bed, json!({"publishesPerSecond": null})).await;
+        let mut talk = Talk::with(&bed, 5, "gw").await;
+        let large = vec![b'x'; 100_000];
+        let begun = Instant::now();
+        for id in 1..=8 {
+            talk.send(&publish(5, "a", id, 1, &[], &large)).await;
+            talk.packet().await.unwrap();
+        }
+        // Of the 800,000 bytes 524,288 come at once.
+        assert!(begun.elapsed() > Duration::from_millis(400), "{:?}", begun.elapsed());
     })
     .await;
 }

@@ -119,6 +119,11 @@ async fn a_good_signature_opens_a_web_socket_that_lasts_a_day() {
         let large = vec![b'x'; 70_000];
         send(&mut socket, publish(5, "a", 0, 0, &[], &large)).await;
         assert!(binary(&mut socket).await.ends_with(&large));
+        // In frames of 14 bytes, with pings between them.
+        bed.control("POST", "/mqtt/clients/gw/fault", json!({"mode": "fragment", "bytes": 14})).await;
+        send(&mut socket, publish(5, "a", 0, 0, &[], b"in pieces")).await;
+        assert!(matches!(socket.next().await, Some(Ok(Message::Ping(_)))));
+        assert!(binary(&mut socket).await.ends_with(b"in pieces"));
         // Keys are looked at once, when the socket is opened.
         bed.control("POST", "/keys/revoke", json!({})).await;
         send(&mut socket, publish(5, "a", 0, 0, &[], b"still")).await;
