@@ -31,6 +31,8 @@ export async function use(): Promise<string | undefined> {
     await session.ready();
     const client: Client = session.client(Client, { region: "eu-west-1" });
     for (const [key] of session.cache) await client.send().then(() => key);
+    const connection = await session.mqtt({ endpoint: "e", clientId: "c" });
+    connection.on("message", ({ payload }) => payload.length);
     return session.status().expiresAt?.toISOString() ?? (await session.refreshableCredentials()).expiryTime;
   } catch (error) {
     return error instanceof RefreshError ? error.code : "";

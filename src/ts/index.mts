@@ -11,6 +11,7 @@ export {
   fromIot,
   fromWebIdentity,
   getDefaultSession,
+  MqttConnection,
   MqttError,
   Pkcs11Error,
   RefreshableSession,
