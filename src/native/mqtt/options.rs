@@ -18,6 +18,7 @@ use refresh_session_session::mqtt::{
 use crate::options::{NativePkcs11Options, NativeProxyOptions, ca, material, proxy, secret};
 
 /// Options of `session.mqtt()`.
+#[allow(clippy::struct_excessive_bools, reason = "the user's switches, by their names")]
 #[napi(object)]
 pub struct NativeMqttOptions {
     pub endpoint: String,

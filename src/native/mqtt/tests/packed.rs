@@ -74,7 +74,7 @@ fn messages() {
 #[test]
 fn filters() {
     let Command::Subscribe { operation, subscriptions, limit } = one("subscribe") else { panic!() };
-    assert_eq!((operation, limit), (3, Some(Duration::from_secs(60))));
+    assert_eq!((operation, limit), (3, Some(Duration::from_mins(1))));
     let names: Vec<_> = subscriptions.iter().map(|wish| wish.filter.as_str()).collect();
     assert_eq!(names, ["a/+", "$share/g/b/#"]);
     for wish in &subscriptions {
