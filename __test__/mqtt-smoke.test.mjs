@@ -14,6 +14,7 @@ const hsmBroker = installed ? await startMosquitto({ clientCa: tb.pki.deviceCa }
 test.after.always(() => Promise.all([tb.stop(), broker?.stop(), hsmBroker?.stop()]));
 
 const broked = installed ? test : test.skip;
+const brokedAlone = installed ? test.serial : test.serial.skip;
 
 /** Sessions of the tests need no keys of AWS. */
 const customCredentials = () => new Promise(() => {});
@@ -168,6 +169,32 @@ broked("messages are acknowledged by the user, who may take his time", async (t)
   const { value } = await again.next();
   t.is(value.payload.toString(), "2");
   value.ack();
+});
+
+broked("who connects again while the connection goes down waits for the next one", async (t) => {
+  const mqtt = await connected(t);
+  const events = [];
+  for (const name of ["connect", "disconnect"]) mqtt.on(name, () => events.push(name));
+  const down = mqtt.disconnect();
+  t.false(mqtt.connected);
+  await Promise.all([down, mqtt.connect()]);
+  t.deepEqual(events, ["disconnect", "connect"]);
+  t.true(mqtt.connected);
+});
+
+brokedAlone("nothing that others put into prototypes is taken for what a server said", async (t) => {
+  const mqtt = await connected(t);
+  const came = [];
+  await mqtt.subscribe("polluted", { qos: 1 }, ({ properties }) => came.push(properties));
+  const polluted = { contentType: "theirs", reasonString: "theirs", user: ["a", "b"], error: { failed: true } };
+  Object.assign(Object.prototype, polluted);
+  try {
+    const published = mqtt.publish("polluted", "", { qos: 1, properties: { responseTopic: "r" } });
+    t.deepEqual({ ...(await published) }, { reasonCode: 0 });
+  } finally {
+    for (const name of Object.keys(polluted)) delete Object.prototype[name];
+  }
+  t.deepEqual(came, [{ responseTopic: "r" }]);
 });
 
 // -------------------------------------------------------------------------------------------------------------- the end

@@ -86,9 +86,12 @@ export class Connecting {
   /** It is not to be up any more. */
   end(): void {
     if (!this.#wanted) return;
+    const wasUp = this.#connected !== undefined;
     this.#wanted = false;
+    // Who connects again meanwhile waits for the next one.
+    this.#connected = undefined;
     this.#stop();
-    if (this.#connected === undefined) this.letGo();
+    if (!wasUp) this.letGo();
   }
 
   reject(error: unknown): void {

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { bare } from "../bare";
 import type { NativeError, NativeMqttConnection, NativeMqttEvent, NativeWarning } from "../binding";
 import type { Engine } from "../engine";
-import { ClosedError, MqttError, type RefreshError, toError } from "../errors";
+import { MqttError, type RefreshError, toError } from "../errors";
 import { MqttEvents } from "../events";
 import { native } from "../native";
 import { text } from "../options/check";
@@ -21,6 +21,7 @@ import {
 import type { PinCallback } from "../options/pkcs11";
 import { weakly } from "../weakly";
 import { Connecting } from "./Connecting";
+import { closedError, Ending, thrown } from "./ending";
 import { Inbox } from "./Inbox";
 import { ackProperties, connackProperties } from "./message";
 import { Operations } from "./operations";
@@ -116,7 +117,7 @@ export class MqttConnection extends MqttEvents {
   readonly #connecting: Connecting;
   #clientId: string;
   #disconnecting: (() => void)[] = [];
-  #closing: { ended: Promise<void>; end: () => void } | undefined;
+  #closing: Ending | undefined;
   #over = false;
 
   private constructor({ engine, native, pin, clientId, manualAcknowledge, operationTimeoutMs }: OpenedMqtt) {
@@ -258,7 +259,7 @@ export class MqttConnection extends MqttEvents {
   /** Ends it for good, and resolves when it is down. With `drain`, what is not settled has time for that; again, without, not. */
   async close(options?: MqttCloseOptions): Promise<void> {
     const drainMs = parseClose(options);
-    this.#closing ??= ending();
+    this.#closing ??= new Ending();
     if (!this.#over) {
       this.#connecting.hold();
       this.#connecting.reject(closedError());
@@ -368,7 +369,7 @@ export class MqttConnection extends MqttEvents {
 
   #up({ sessionPresent = false, reasonCodes = [], properties, resubscribing = 0 }: NativeMqttEvent): void {
     const [reasonCode = 0] = reasonCodes;
-    const connected = { sessionPresent, reasonCode, properties: connackProperties(properties && bare(properties)) };
+    const connected = { sessionPresent, reasonCode, properties: connackProperties(properties) };
     this.#clientId = connected.properties.assignedClientId ?? this.#clientId;
     this.#connecting.up(connected);
     this.#tell("connect", { ...connected, resubscribing });
@@ -384,7 +385,7 @@ export class MqttConnection extends MqttEvents {
   }
 
   #ended(): void {
-    this.#closing ??= ending();
+    this.#closing ??= new Ending();
     this.#over = true;
     this.#connecting.down(closedError(), true);
     this.#connecting.letGo();
@@ -415,25 +416,6 @@ export class MqttConnection extends MqttEvents {
       thrown(failure);
     }
   }
-}
-
-/** In a tick of its own: it ends nothing of ours. */
-function thrown(failure: unknown): void {
-  process.nextTick(() => {
-    throw failure;
-  });
-}
-
-function closedError(): ClosedError {
-  return new ClosedError({ code: "ERR_CLOSED", message: "the MQTT connection is closed" });
-}
-
-function ending(): { ended: Promise<void>; end: () => void } {
-  let end = () => {};
-  const ended = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  return { ended, end };
 }
 
 function noPin(): Promise<never> {

@@ -1,4 +1,6 @@
+import { bare } from "../bare";
 import type { NativeMqttEvent, NativeMqttProperties } from "../binding";
+import { integer } from "../options/check";
 import type { MqttAckProperties, MqttConnackProperties, MqttMessage, MqttMessageProperties } from "./types";
 
 /** Tells the server that a message has been dealt with. */
@@ -31,23 +33,27 @@ export class Message implements MqttMessage {
     this.qos = qos;
     this.retain = retain;
     this.dup = dup;
-    this.properties = messageProperties(event?.properties);
+    this.properties = event === undefined ? NONE : messageProperties(bare(event).properties);
     this.#number = number;
     this.#acknowledge = acknowledge;
   }
 
   ack(reasonCode = 0): void {
+    code(reasonCode, "reasonCode");
     const acknowledge = this.#acknowledge;
     this.#acknowledge = undefined;
     acknowledge?.(this.#number, reasonCode);
   }
 }
 
+const code = integer(0, 0xff);
+
 /** One for all messages without: it is frozen. */
 const NONE: MqttMessageProperties = Object.freeze({});
 
-function messageProperties(given: NativeMqttProperties | undefined): MqttMessageProperties {
-  if (given === undefined) return NONE;
+function messageProperties(found: NativeMqttProperties | undefined): MqttMessageProperties {
+  if (found === undefined) return NONE;
+  const given = bare(found);
   return there<MqttMessageProperties>({
     userProperties: userProperties(given.user),
     contentType: given.contentType,
@@ -59,8 +65,9 @@ function messageProperties(given: NativeMqttProperties | undefined): MqttMessage
   });
 }
 
-export function connackProperties(given: NativeMqttProperties | undefined): MqttConnackProperties {
-  if (given === undefined) return {};
+export function connackProperties(found: NativeMqttProperties | undefined): MqttConnackProperties {
+  if (found === undefined) return {};
+  const given = bare(found);
   return there<MqttConnackProperties>({
     sessionExpirySeconds: given.sessionExpirySeconds,
     assignedClientId: given.assignedClientId,
@@ -80,8 +87,9 @@ export function connackProperties(given: NativeMqttProperties | undefined): Mqtt
   });
 }
 
-export function ackProperties(given: NativeMqttProperties | undefined): MqttAckProperties | undefined {
-  if (given === undefined) return undefined;
+export function ackProperties(found: NativeMqttProperties | undefined): MqttAckProperties | undefined {
+  if (found === undefined) return undefined;
+  const given = bare(found);
   return there<MqttAckProperties>({
     reasonString: given.reasonString,
     userProperties: userProperties(given.user),
