@@ -282,8 +282,8 @@ broked("options are refused by name before anything is connected", async (t) => 
 
 // --------------------------------------------------------------------------------------------------------- the process
 
-/** From the last statement to the end. */
-const PROMPT_MS = 1000;
+/** From the last statement to the end, on a machine that has much to do: a connection that holds the process does so for ever. */
+const PROMPT_MS = 5000;
 /** Port 1 of this machine: nobody may listen there without being asked. */
 const REFUSING = "localhost:1";
 
