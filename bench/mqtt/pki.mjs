@@ -1,4 +1,4 @@
-// A CA, a server certificate for localhost and a device certificate, EC P-256, good for two days.
+// A CA, a server certificate for localhost and a device certificate, EC P-256.
 
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -35,7 +35,7 @@ async function certificate(dir, config, kind, issuer) {
   const made = { certificate: join(dir, `${kind}.pem`), privateKey: join(dir, `${kind}.key`) };
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", made.privateKey];
   const signed = issuer === undefined ? [] : ["-CA", issuer.certificate, "-CAkey", issuer.privateKey];
-  const rest = ["-config", config, "-extensions", kind, "-subj", `/CN=bench ${kind}`, "-days", "2"];
+  const rest = ["-config", config, "-extensions", kind, "-subj", `/CN=bench ${kind}`, "-days", "365"];
   await promisify(execFile)("openssl", ["req", "-x509", ...key, ...signed, ...rest, "-out", made.certificate]);
   return made;
 }
