@@ -17,6 +17,68 @@ export declare class ConnectionError extends RefreshError {
 export declare class CredentialError extends RefreshError {
 }
 /**
+ * A job that has begun here. Its functions may be taken off it: `({ document, progress }) => …`.
+ *
+ * Each update names the version that it changes. If somebody else has changed it, or an answer was lost, the job is read again
+ * first; so none is carried out twice, and none brings a job back that is over.
+ */
+export declare class Job {
+	#private;
+	readonly jobId: string;
+	/** The job document: JSON of whoever made the job. */
+	readonly document: unknown;
+	readonly executionNumber: number;
+	/** Aborted when the job is over without us (cancelled, timed out), and when its loop is to end. */
+	readonly signal: AbortSignal;
+	private constructor();
+	/** Counted up by AWS at each change. */
+	get versionNumber(): number;
+	/** What was said last, here or before the device stopped. */
+	get statusDetails(): Readonly<Record<string, string>>;
+	/** Whether it has ended, by us or without us. */
+	get over(): boolean;
+	/**
+	 * Says how far it is.
+	 *
+	 * @throws RequestError with `ERR_JOB_OVER` if it is over: stop then; ValidationError; ClosedError.
+	 */
+	readonly progress: (statusDetails?: JobDetails, options?: JobProgressOptions) => Promise<void>;
+	/** It has succeeded. Throws as `progress` does. */
+	readonly succeed: (statusDetails?: JobDetails) => Promise<void>;
+	/** It has failed. Throws as `progress` does. */
+	readonly fail: (statusDetails?: JobDetails) => Promise<void>;
+	/** It is not for this device, or not now. Throws as `progress` does. */
+	readonly reject: (statusDetails?: JobDetails) => Promise<void>;
+	/**
+	 * Reads how it stands: it may be over.
+	 *
+	 * @internal
+	 */
+	look(): Promise<void>;
+}
+/** The jobs of a thing. From `connection.jobs`. */
+export declare class Jobs {
+	#private;
+	readonly thing: string;
+	private constructor();
+	/**
+	 * The next job, begun: waits until there is one. While that is not over, it is the same one.
+	 *
+	 * @throws RequestError, MqttError if jobs may not be asked for; ClosedError; `signal.reason`.
+	 */
+	next(options?: JobsOptions): Promise<Job>;
+	/**
+	 * Carries out one job after the other, until `signal` is aborted or this is closed, or the connection: then it resolves, when
+	 * the handler has. A job has succeeded if the handler does, has failed if that throws, with `error` in its `statusDetails`.
+	 *
+	 * @throws RequestError, MqttError if AWS refuses something for good. What passes is tried again.
+	 */
+	run(handler: JobHandler, options?: JobsOptions): Promise<void>;
+	/** Ends the subscriptions, and rejects what waits with `ERR_CLOSED`. A job under way stays in progress. */
+	close(): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
+}
+/**
  * A connection to an MQTT server that stays up, once `connect` has been called, until `disconnect` or `close`.
  *
  * While it is to be up it keeps the process alive; before, and after that, it does not. Emits `connect`, `disconnect`,
@@ -65,6 +127,10 @@ export declare class MqttConnection extends MqttEvents {
 	 * then messages of QoS 0 beyond are dropped, and those of QoS 1 are acknowledged when they are given out.
 	 */
 	messages(filter?: string): AsyncIterableIterator<MqttMessage>;
+	/** A device shadow of AWS IoT, the classic one or that of a name. Until that is closed, the same one each time. */
+	shadow(thing: string, options?: ShadowOptions): Shadow;
+	/** The jobs of a thing of AWS IoT. Until that is closed, the same one each time. */
+	jobs(thing: string): Jobs;
 	/** Ends the connection; what waits goes on after the next `connect`. Resolves when it is down. */
 	disconnect(): Promise<void>;
 	/** Ends it for good, and resolves when it is down. With `drain`, what is not settled has time for that; again, without, not. */
@@ -186,6 +252,51 @@ export declare class RefreshableSession extends SessionEvents {
 }
 /** AWS refused the request. */
 export declare class RequestError extends RefreshError {
+}
+/** A device shadow. From `connection.shadow`. */
+export declare class Shadow {
+	#private;
+	readonly thing: string;
+	/** `undefined`: the classic one. */
+	readonly name: string | undefined;
+	private constructor();
+	/**
+	 * The shadow as it is. Asked again if the connection is lost before the answer.
+	 *
+	 * @throws RequestError with `statusCode` 404 if there is none; MqttError; ClosedError; `signal.reason`.
+	 */
+	get(options?: ShadowRequestOptions): Promise<ShadowDocument>;
+	/**
+	 * Changes the shadow, or makes it. Sent once at most.
+	 *
+	 * @throws RequestError with `statusCode` 409 if `version` is not the current one; MqttError with `ERR_MQTT_ANSWER_LOST` if
+	 * the connection was lost before the answer; ClosedError; ValidationError; `signal.reason`.
+	 */
+	update(state: ShadowState, options?: ShadowChangeOptions): Promise<ShadowUpdated>;
+	/** Deletes the shadow. Sent once at most; throws what `update` does, and 404 if there is none. */
+	delete(options?: ShadowChangeOptions): Promise<ShadowDeleted>;
+	/**
+	 * What is desired and not reported: now, if there is something, and after each change. Whoever is slow gets the latest, which
+	 * holds all that differs; none comes twice, and none that is older. After a reconnect the shadow is read again. Ends when
+	 * `signal` is aborted and when the shadow or its connection is closed.
+	 *
+	 * @throws RequestError, MqttError if the shadow may not be read or listened to.
+	 */
+	deltas(options?: ShadowLoopOptions): AsyncGenerator<ShadowDelta, void, undefined>;
+	/**
+	 * The shadow before and after each change, whoever made it. Changes that come while nobody takes them are replaced by the
+	 * latest. What happens while there is no connection is missed. Ends as `deltas` does.
+	 */
+	changes(options?: ShadowLoopOptions): AsyncGenerator<ShadowChange, void, undefined>;
+	/**
+	 * Keeps the device as desired: `apply` gets what is desired and not reported, and what it gives is reported. One call at a
+	 * time, with the latest difference. What passes (no network, too many requests) is tried again; what `apply` throws, and
+	 * what AWS refuses for good, ends it. Resolves when `signal` is aborted and when the shadow or its connection is closed.
+	 */
+	follow(apply: ShadowApply, options?: ShadowLoopOptions): Promise<void>;
+	/** Ends the subscriptions, and rejects what waits with `ERR_CLOSED`. */
+	close(): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
 }
 /** An option has a wrong type or value, or does not exist. */
 export declare class ValidationError extends RefreshError {
@@ -482,6 +593,25 @@ export interface IotOptions extends CommonOptions {
 	 * percent-encoded; `false` for none. Default: the environment's `https_proxy` and `no_proxy`.
 	 */
 	proxy?: string | false;
+}
+/** What a handler may give. */
+export interface JobOutcome {
+	/** Default `"SUCCEEDED"`. */
+	status?: JobEnd;
+	/** Default: those of the last `progress` stay. */
+	statusDetails?: JobDetails;
+}
+/** Options of `progress`. */
+export interface JobProgressOptions {
+	/** As in `run`, counted from now. */
+	stepTimeoutInMinutes?: number;
+}
+/** Options of `next` and `run`. */
+export interface JobsOptions {
+	/** Ends `run` or the wait. A job under way stays in progress, and is the first one next time. */
+	signal?: AbortSignal;
+	/** AWS calls a job `TIMED_OUT` so many minutes after its last update, 1 to 10 080. Default: the job's own limit. */
+	stepTimeoutInMinutes?: number;
 }
 /** Keys that came or went. */
 export interface KeysEvent {
@@ -955,6 +1085,84 @@ export interface SessionWarning {
 	readonly code: string;
 	readonly message: string;
 }
+/** What `follow` tells its function beside the difference. */
+export interface ShadowApplying {
+	readonly version: number;
+	/** Aborted when `follow` is to end. */
+	readonly signal: AbortSignal;
+}
+/** A shadow before and after a change. */
+export interface ShadowChange {
+	/** Without `version` if there was none. */
+	readonly previous: Partial<Omit<ShadowDocument, "timestamp">>;
+	readonly current: Omit<ShadowDocument, "timestamp">;
+	readonly timestamp: number;
+}
+/** Options of a request that changes something. */
+export interface ShadowChangeOptions extends ShadowRequestOptions {
+	/** The version that is to be changed; with any other, AWS refuses it: `statusCode` 409. Default: whichever there is. */
+	version?: number;
+}
+/** A shadow is deleted. */
+export interface ShadowDeleted {
+	/** The one that was deleted. */
+	readonly version: number;
+	readonly timestamp: number;
+}
+/** What is desired and not reported: all of it, whatever the last change was. */
+export interface ShadowDelta {
+	readonly state: Record<string, unknown>;
+	readonly metadata: Record<string, unknown>;
+	readonly version: number;
+	readonly timestamp: number;
+}
+/** A shadow as it is. */
+export interface ShadowDocument {
+	readonly state: {
+		readonly desired?: Record<string, unknown>;
+		readonly reported?: Record<string, unknown>;
+		/** What is desired and not reported. */
+		readonly delta?: Record<string, unknown>;
+	};
+	/** When each field was set. */
+	readonly metadata: Record<string, unknown>;
+	readonly version: number;
+	/** When AWS said this, in seconds since 1970. */
+	readonly timestamp: number;
+}
+/** Options of what goes on until it is ended. */
+export interface ShadowLoopOptions {
+	/** Ends it. */
+	signal?: AbortSignal;
+}
+/** Options of `connection.shadow`. */
+export interface ShadowOptions {
+	/** Of a named shadow. Default: the classic one. */
+	name?: string;
+}
+/** Options of a request. */
+export interface ShadowRequestOptions {
+	/** It rejects with `ERR_MQTT_TIMEOUT` if there is no answer after that, in milliseconds, 1 to 600 000. Default 30 000. */
+	timeoutMs?: number;
+	/** It rejects with the signal's reason. What was sent already may be carried out. */
+	signal?: AbortSignal;
+}
+/** Public types of shadows. */
+/** JSON objects. What is said of one half leaves the other alone; `null` takes a field away. */
+export interface ShadowState {
+	desired?: object | null;
+	reported?: object | null;
+}
+/** What an update has changed. */
+export interface ShadowUpdated {
+	readonly state: {
+		readonly desired?: Record<string, unknown> | null;
+		readonly reported?: Record<string, unknown> | null;
+	};
+	readonly metadata: Record<string, unknown>;
+	readonly version: number;
+	readonly timestamp: number;
+}
 /** How STS is reached. */
 export interface StsClientConfig {
 	/** Default: the session's `region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`. */
@@ -1029,6 +1237,15 @@ export type ClientConstructor = new (...args: any[]) => SdkClient;
 export type CustomCredentials<A = unknown> = (args: A, context: {
 	readonly signal: AbortSignal;
 }) => SeedCredentials | CustomIdentity | Promise<SeedCredentials | CustomIdentity>;
+/** What a job says of itself: at most 10 names of up to 128 letters, digits, `:`, `_` and `-`, with texts of up to 1024. */
+export type JobDetails = Readonly<Record<string, string | number | boolean>>;
+/** How a job ends. */
+export type JobEnd = "SUCCEEDED" | "FAILED" | "REJECTED";
+/**
+ * Carries a job out. It has succeeded when this resolves, unless it says otherwise, and failed when this throws. A job that was
+ * under way when the device stopped comes again, with the `statusDetails` of its last `progress`.
+ */
+export type JobHandler = (job: Job) => JobOutcome | void | Promise<JobOutcome | void>;
 /** How a session comes to its credentials. */
 export type Method = "sts" | "iot" | "container" | "webIdentity" | "custom";
 /** Gives a code of six digits, a new one at every call. */
@@ -1056,6 +1273,12 @@ export type SessionOptions = (({
 	/** The cache of `session.client()`. `false` keeps no clients. Default: 64, least recently used out first. */
 	clientCache?: false | ClientCacheOptions;
 };
+/**
+ * Makes the device as desired. What it gives is reported; nothing: the difference itself is, as it was asked for.
+ *
+ * @param desired - what is desired and not reported
+ */
+export type ShadowApply = (desired: Record<string, unknown>, applying: ShadowApplying) => object | void | Promise<object | void>;
 /** How near the keys are to their end; see docs/refresh.md. */
 export type Zone = "empty" | "fresh" | "advisory" | "mandatory" | "expired" | "closed";
 interface ClientSession {

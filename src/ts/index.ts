@@ -25,6 +25,31 @@ export { fromContainer } from "./fromContainer";
 export { fromCustom } from "./fromCustom";
 export { fromIot } from "./fromIot";
 export { fromWebIdentity } from "./fromWebIdentity";
+export type { Job } from "./mqtt/aws/Job";
+export type { Jobs } from "./mqtt/aws/Jobs";
+export type {
+  JobDetails,
+  JobEnd,
+  JobHandler,
+  JobOutcome,
+  JobProgressOptions,
+  JobsOptions,
+} from "./mqtt/aws/jobTypes";
+export type { Shadow } from "./mqtt/aws/Shadow";
+export type {
+  ShadowApply,
+  ShadowApplying,
+  ShadowChange,
+  ShadowChangeOptions,
+  ShadowDeleted,
+  ShadowDelta,
+  ShadowDocument,
+  ShadowLoopOptions,
+  ShadowOptions,
+  ShadowRequestOptions,
+  ShadowState,
+  ShadowUpdated,
+} from "./mqtt/aws/shadowTypes";
 export { MqttConnection } from "./mqtt/MqttConnection";
 export type {
   MqttAckProperties,

@@ -20,6 +20,10 @@ import {
 } from "../options/mqttCalls";
 import type { PinCallback } from "../options/pkcs11";
 import { weakly } from "../weakly";
+import type { Jobs } from "./aws/Jobs";
+import { jobsOf, shadowOf } from "./aws/open";
+import type { Shadow } from "./aws/Shadow";
+import type { ShadowOptions } from "./aws/shadowTypes";
 import { Connecting } from "./Connecting";
 import { closedError, Ending, thrown } from "./ending";
 import { Inbox } from "./Inbox";
@@ -240,6 +244,16 @@ export class MqttConnection extends MqttEvents {
     const messages = this.#inbox.iterator(wanted);
     if (this.#over) this.#inbox.end();
     return messages;
+  }
+
+  /** A device shadow of AWS IoT, the classic one or that of a name. Until that is closed, the same one each time. */
+  shadow(thing: string, options?: ShadowOptions): Shadow {
+    return shadowOf(this, thing, options);
+  }
+
+  /** The jobs of a thing of AWS IoT. Until that is closed, the same one each time. */
+  jobs(thing: string): Jobs {
+    return jobsOf(this, thing);
   }
 
   /** Ends the connection; what waits goes on after the next `connect`. Resolves when it is down. */
