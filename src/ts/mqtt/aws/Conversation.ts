@@ -5,22 +5,28 @@
  *   that token. Answers with other tokens, or none, are somebody else's.
  * - Before a question the topics of its answer are subscribed to, once for each connection: an answer that comes before the
  *   server has acknowledged the subscription would be lost.
- * - A question is QoS 0, so it is on the wire once at most. If the connection is lost before the answer, a question that may be
- *   repeated is, after the next connect; any other fails, since nobody knows whether it was carried out. Answers are QoS 1: if
- *   the server has kept the session, they still come.
+ * - A question is QoS 0: it is on the wire once at most, and is not kept in the queue on disk for another process to send. If the
+ *   connection is lost before the answer, a question that may be repeated is, after the next connect; any other fails, since
+ *   nobody knows whether it was carried out. Answers are QoS 1: if the server has kept the session, they still come.
+ * - AWS IoT answers a QoS 0 message that the policy denies by ending the connection. That fails the questions on the wire, and
+ *   is not tried again, for it would end the connection each time.
  */
 
 import { MqttError, type RefreshError } from "../../errors";
 import type { MqttMessage } from "../types";
-import { closedError, type Fields, fieldsOf, lostError, unreadable } from "./answers";
+import { closedError, deniedError, type Fields, fieldsOf, lostError, unreadable } from "./answers";
 import { Question } from "./Question";
 import type { Wire } from "./wire";
 
 /** `timeoutMs` of a question, if nobody says. */
 export const ANSWER_MS = 30_000;
 
+/** A question that loses the connection so often may well be the reason. */
+const MOST_SENDS = 3;
+
 /** Reason codes from here on say no. */
 const REFUSED = 0x80;
+const NOT_AUTHORIZED = /\(0x87\)/;
 
 /** How a question is asked. */
 export interface Asking {
@@ -62,18 +68,16 @@ export function helperOf<T extends object>(
 
 function attached(wire: Wire): Map<string, { conversation: Conversation; helper: object }> {
   const known = new Map<string, { conversation: Conversation; helper: object }>();
-  const each = (call: (conversation: Conversation) => void) => () => {
-    for (const { conversation } of [...known.values()]) call(conversation);
-  };
-  wire.on("connect", ({ sessionPresent }) => each((conversation) => conversation.connected(sessionPresent))());
-  wire.on(
-    "disconnect",
-    each((conversation) => conversation.disconnected()),
-  );
-  wire.on(
-    "close",
-    each((conversation) => conversation.end(closedError("the MQTT connection"))),
-  );
+  const all = () => [...known.values()].map(({ conversation }) => conversation);
+  wire.on("connect", ({ sessionPresent }) => {
+    for (const each of all()) each.connected(sessionPresent);
+  });
+  wire.on("disconnect", ({ error }) => {
+    for (const each of all()) each.disconnected(error);
+  });
+  wire.on("close", () => {
+    for (const each of all()) each.end(closedError("the MQTT connection"));
+  });
   helpers.set(wire, known);
   return known;
 }
@@ -114,6 +118,7 @@ export class Conversation {
 
   /** Asks, and gives the answer. */
   async ask(name: string, body: Fields, { repeatable, answers = name, timeoutMs, signal }: Asking): Promise<Fields> {
+    this.#noteClosed();
     this.#ending.signal.throwIfAborted();
     signal?.throwIfAborted();
     const topic = this.#prefix + name;
@@ -143,6 +148,7 @@ export class Conversation {
       const under = this.#subscribed;
       const asked = this.#subscribe(missing).catch((error: unknown) => {
         for (const filter of missing) under.delete(filter);
+        this.#noteClosed();
         throw error;
       });
       for (const filter of missing) {
@@ -157,15 +163,20 @@ export class Conversation {
     if (sessionPresent) return;
     for (const question of this.#questions.values()) {
       if (!question.written) continue;
-      if (question.repeatable) void this.#send(question);
+      if (question.repeatable && question.sends < MOST_SENDS) void this.#send(question);
       else question.fail(lostError(question.topic));
     }
     if (!this.#heardOf) return;
     for (const listeners of this.#listeners.values()) for (const listener of listeners) listener.missed();
   }
 
-  disconnected(): void {
+  disconnected(error: Error): void {
     this.#subscribed = new Map();
+    // The native side says the reason in words alone.
+    if (!(error instanceof MqttError && error.code === "ERR_MQTT_DISCONNECTED" && NOT_AUTHORIZED.test(error.message)))
+      return;
+    // In a microtask: what was written just before is known to be by then.
+    queueMicrotask(() => this.#denied(error));
   }
 
   /** Ends the subscriptions, and all that waits. */
@@ -182,14 +193,27 @@ export class Conversation {
     for (const question of this.#questions.values()) question.fail(error);
   }
 
+  /** The connection says so a moment later: what fails in between must be known for what it is. */
+  #noteClosed(): void {
+    if (this.#wire.closed && !this.#ending.signal.aborted) this.end(closedError("the MQTT connection"));
+  }
+
+  #denied(cause: MqttError): void {
+    for (const question of this.#questions.values()) {
+      if (question.written) question.fail(deniedError(question.topic, cause));
+    }
+  }
+
   async #send(question: Question): Promise<void> {
     question.written = false;
+    question.sends += 1;
     try {
       await this.subscribe([`${question.answers}/accepted`, `${question.answers}/rejected`]);
       if (question.over) return;
       await this.#wire.publish(question.topic, question.payload, { qos: 0, signal: question.signal });
       question.written = true;
     } catch (error) {
+      this.#noteClosed();
       question.fail(error);
     }
   }

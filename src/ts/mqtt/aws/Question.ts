@@ -23,6 +23,8 @@ export class Question {
   readonly answered: Promise<Fields>;
   /** It is on the wire, or was. */
   written = false;
+  /** How often it was given to the connection. */
+  sends = 0;
   over = false;
   /** Aborted when it is over, so that what has not been written never is. */
   readonly #ending = new AbortController();

@@ -62,6 +62,16 @@ export function lostError(topic: string): MqttError {
   });
 }
 
+export function deniedError(topic: string, cause: MqttError): MqttError {
+  return new MqttError({
+    code: "ERR_MQTT_PUBLISH_REFUSED",
+    message: `the server ended the connection at the request to ${topic}, or another one: not authorized`,
+    hint: "The policy of the certificate must allow iot:Publish for this topic.",
+    reasonCode: 0x87,
+    cause,
+  });
+}
+
 export function closedError(what: string): ClosedError {
   return new ClosedError({ code: "ERR_CLOSED", message: `${what} is closed` });
 }
