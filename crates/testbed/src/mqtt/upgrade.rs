@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     aws::sigv4::Presigned,
-    encoding,
+    clock, encoding,
     http::{
         answer::Answer,
         plan::{End, Plan},
@@ -93,7 +93,7 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, mut origin: Origin, world: &Arc<
             Ok(Incoming::Request(request)) => request,
             Ok(Incoming::Bad(reason)) => {
                 let answer = Answer::json(400, &json!({"message": reason}));
-                return drop(answer.into_plan(false).run(wire).await);
+                return drop(dated(answer, world).into_plan(false).run(wire).await);
             }
             _ => return,
         };
@@ -125,7 +125,7 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, mut origin: Origin, world: &Arc<
                     Some(seconds) => answer.with("Retry-After", seconds.to_string()),
                     None => answer,
                 };
-                answer.into_plan(request.keep_alive)
+                dated(answer, world).into_plan(request.keep_alive)
             }
             (Fault::Silence {}, _) => Plan::silent(End::Hold),
             (Fault::Close {}, _) => Plan::silent(End::Close),
@@ -133,7 +133,7 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, mut origin: Origin, world: &Arc<
                 Plan::write(b"SSH-2.0-OpenSSH_9.2p1\r\n\x00\x01\r\n\r\n".to_vec(), End::Close)
             }
             (fault, Ok(caller)) => {
-                let Some(wire) = Plan::write(switching(&request, fault), End::KeepAlive).run(wire).await
+                let Some(wire) = Plan::write(switching(&request, fault, world), End::KeepAlive).run(wire).await
                 else {
                     return;
                 };
@@ -146,7 +146,7 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, mut origin: Origin, world: &Arc<
             (_, Err(Refusal(status, error))) => {
                 // AWS says as little.
                 let shown = if status == 403 { "Forbidden" } else { &error };
-                Answer::json(status, &json!({"message": shown})).into_plan(request.keep_alive)
+                dated(Answer::json(status, &json!({"message": shown})), world).into_plan(request.keep_alive)
             }
         };
         match plan.run(wire).await {
@@ -207,8 +207,13 @@ fn signed(request: &Request, world: &World) -> Result<Caller, String> {
     Ok(Caller { access_key_id: Some(presigned.access_key_id), proof: Proof::Signature })
 }
 
+/// With the servers' time, which a client with a wrong clock learns from it.
+fn dated(answer: Answer, world: &World) -> Answer {
+    answer.with("Date", clock::http(world.now()))
+}
+
 /// The answer that makes it a WebSocket.
-fn switching(request: &Request, fault: &Fault) -> Vec<u8> {
+fn switching(request: &Request, fault: &Fault, world: &World) -> Vec<u8> {
     let key = match fault {
         Fault::WrongAccept {} => "AAAAAAAAAAAAAAAAAAAAAA==",
         _ => request.header("sec-websocket-key").unwrap_or_default(),
@@ -216,6 +221,7 @@ fn switching(request: &Request, fault: &Fault) -> Vec<u8> {
     let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{MAGIC}").as_bytes());
     let mut head =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".to_owned();
+    head.push_str(&header_line("Date", &clock::http(world.now())));
     head.push_str(&header_line("Sec-WebSocket-Accept", &encoding::base64(hash.as_ref())));
     if *fault != (Fault::NoProtocol {}) {
         head.push_str(&header_line("Sec-WebSocket-Protocol", "mqtt"));
