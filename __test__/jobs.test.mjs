@@ -2,7 +2,7 @@
 
 import test from "ava";
 import { ClosedError, MqttError, RequestError } from "refresh-session";
-import { connected, publish, published, unique } from "./support/mqtt-bed.mjs";
+import { connected, publish, published, unique } from "./support/shadow-bed.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { failureOf, heard, until } from "./support/waiting.mjs";
 

@@ -1,37 +1,96 @@
-// Connections to the testbed's broker, whose services have the shadows and jobs.
+// MQTT connections of a test, and what the broker has written down about them.
 
-import { sessionFor } from "./sessions.mjs";
+import { heard, listening } from "./waiting.mjs";
 
-let clients = 0;
+/** Everything a connection says but `message`. */
+export const EVENTS = [
+  "connect",
+  "disconnect",
+  "reconnecting",
+  "dropped",
+  "released",
+  "subscriptionLost",
+  "warning",
+  "close",
+];
 
-/** A name that no other test has: of a thing, or of a client. */
-export const unique = (what) => `${what}-${process.pid}-${clients++}`;
+/** Options of a connection that does not wait where a test would: other limits and pauses than AWS's. */
+export const QUICK = { limits: { base: "none" }, reconnectMinSeconds: 0.005, reconnectMaxSeconds: 0.02 };
 
-/** A connection of its own, up; it ends with the test. */
-export async function connected(t, bed, overrides = {}) {
-  const session = sessionFor(t, { method: "custom", customCredentials: () => new Promise(() => {}) });
-  const { certificate, privateKey } = bed.pki.devices.ec256;
-  const connection = await session.mqtt({
-    endpoint: bed.mqtt.tls.endpoint,
+/** The options' names of the versions of MQTT, by what the broker calls them. */
+export const VERSIONS = { "MQTT 5": { protocolVersion: 5 }, "MQTT 3.1.1": { protocolVersion: 311 } };
+
+let made = 0;
+
+/** A client identifier nobody has used: the broker takes one CONNECT a second of each. */
+export function newClient(what = "gw") {
+  made += 1;
+  return `${what}-${process.pid}-${made}`;
+}
+
+/** A connection of the session's that is closed when the test is over, and in `said` what it says. */
+export async function opened(t, session, options) {
+  const connection = await session.mqtt({ clientId: newClient(), ...options });
+  const said = listening(connection, EVENTS);
+  t.teardown(() => connection.close());
+  return { connection, said };
+}
+
+/** The same, up. */
+export async function connected(t, session, options) {
+  const all = await opened(t, session, options);
+  return { ...all, answer: await all.connection.connect() };
+}
+
+/** Subscribes, publishes with QoS 0 and 1, and gets both back. */
+export async function roundTrip(t, connection) {
+  const topic = `${connection.clientId}/echo`;
+  const messages = connection.messages(`${topic}/+`);
+  t.deepEqual(await connection.subscribe(`${topic}/+`, { qos: 1 }), { reasonCodes: [1] });
+  for (const qos of [0, 1]) {
+    const { reasonCode } = await connection.publish(`${topic}/${qos}`, `payload ${qos}`, { qos });
+    t.is(reasonCode, 0);
+    const { value } = await messages.next();
+    const { payload, ...rest } = value;
+    t.like(rest, { topic: `${topic}/${qos}`, qos, retain: false, dup: false });
+    t.is(payload.toString(), `payload ${qos}`);
+  }
+  await messages.return();
+}
+
+/** The next event, after `act` has been called. */
+export async function heardAfter(connection, event, act) {
+  const coming = heard(connection, event);
+  const [said] = await Promise.all([coming, act()]);
+  return said;
+}
+
+/** What the broker has written down about a client. */
+export async function seen(bed, clientId, event = "mqtt.connect") {
+  const log = await bed.control("GET", `/log?event=${event}`);
+  return log.filter((entry) => entry.clientId === clientId);
+}
+
+/** The broker ends a connection: DISCONNECT with a reason, or without one a bare end. */
+export function kick(bed, { clientId }, reason = undefined) {
+  return bed.control("POST", `/mqtt/clients/${clientId}/kick`, reason === undefined ? {} : { reason });
+}
+
+/** The broker publishes. */
+export function publish(bed, topic, message = {}) {
+  return bed.control("POST", "/mqtt/publish", { topic, ...message });
+}
+
+/** Options of a connection that a custom authorizer lets in. */
+export function authorized(bed, overrides = {}) {
+  const { name, tokenKey, token, signature, user, password } = bed.mqtt.authorizer;
+  const customAuthorizer = { name, tokenKeyName: tokenKey, tokenValue: token, tokenSignature: signature };
+  return {
+    endpoint: bed.mqtt.alpn.endpoint,
     ca: bed.pki.serverCa,
-    certificate,
-    privateKey,
-    clientId: unique("client"),
+    customAuthorizer,
+    username: user,
+    password,
     ...overrides,
-  });
-  await connection.connect();
-  return connection;
-}
-
-/** What a client has published to a topic, as JSON. */
-export async function published(bed, connection, topic) {
-  const query = new URLSearchParams({ clientId: connection.clientId, topic });
-  const received = await bed.control("GET", `/mqtt/received?${query}`);
-  return received.map(({ payload }) => JSON.parse(payload));
-}
-
-/** What somebody publishes: JSON, or a text as it is. */
-export function publish(bed, topic, payload, more = {}) {
-  const text = typeof payload === "string" ? payload : JSON.stringify(payload);
-  return bed.control("POST", "/mqtt/publish", { topic, payload: text, ...more });
+  };
 }

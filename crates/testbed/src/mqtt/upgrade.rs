@@ -133,7 +133,8 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, mut origin: Origin, world: &Arc<
                 Plan::write(b"SSH-2.0-OpenSSH_9.2p1\r\n\x00\x01\r\n\r\n".to_vec(), End::Close)
             }
             (fault, Ok(caller)) => {
-                let Some(wire) = Plan::write(switching(&request, fault, world), End::KeepAlive).run(wire).await
+                let Some(wire) =
+                    Plan::write(switching(&request, fault, world), End::KeepAlive).run(wire).await
                 else {
                     return;
                 };
