@@ -12,6 +12,7 @@ package_of() {
     openssl) echo openssl ;;
     faketime) echo faketime ;;
     gnutls-serv) echo gnutls-bin ;;
+    mosquitto) echo mosquitto ;;
     mosquitto_pub) echo mosquitto-clients ;;
     libykcs11.so) echo ykcs11 ;;
     libopencryptoki.so | pkcsslotd) echo opencryptoki ;;
@@ -35,8 +36,8 @@ command -v cargo >/dev/null || fail 'The Rust toolchain is missing: install it w
 
 present() {
   case "$1" in
-    # A daemon. /usr/sbin is not in everybody's PATH.
-    pkcsslotd) [ -x /usr/sbin/pkcsslotd ] ;;
+    # Daemons. /usr/sbin is not in everybody's PATH.
+    pkcsslotd | mosquitto) [ -x "/usr/sbin/$1" ] ;;
     *.so | *.so.0) compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib/*/pkcs11/$1" >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -1,20 +1,22 @@
-// An MQTT connection against mosquitto: in TLS, with a certificate from a file and with a key in a token.
+// What a connection does for its user, against mosquitto: with a certificate from a file and with a key in a token.
 
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { ClosedError, MqttError, RefreshableSession, ValidationError } from "refresh-session";
 import { start } from "./children/run.mjs";
-import { installed, startMosquitto } from "./support/mosquitto.mjs";
+import { startMosquitto, whyNoMosquitto } from "./support/mosquitto.mjs";
 import { sessionFor } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 
 const tb = await startTestbed({ tokens: true });
-const broker = installed ? await startMosquitto() : undefined;
-const hsmBroker = installed ? await startMosquitto({ clientCa: tb.pki.deviceCa }) : undefined;
-test.after.always(() => Promise.all([tb.stop(), broker?.stop(), hsmBroker?.stop()]));
+const broker = whyNoMosquitto === undefined ? await startMosquitto(tb) : undefined;
+test.after.always(async () => {
+  await broker?.stop();
+  await tb.stop();
+});
 
-const broked = installed ? test : test.skip;
-const brokedAlone = installed ? test.serial : test.serial.skip;
+const broked = broker === undefined ? test.skip : test;
+const brokedAlone = broker === undefined ? test.serial.skip : test.serial;
 
 /** Sessions of the tests need no keys of AWS. */
 const customCredentials = () => new Promise(() => {});
@@ -22,8 +24,9 @@ const customCredentials = () => new Promise(() => {});
 let clients = 0;
 
 function mqttOptions(overrides = {}) {
-  const { endpoint, ca, certificate, privateKey } = broker;
-  return { endpoint, ca, certificate, privateKey, clientId: `test-${clients++}`, limits: "none", ...overrides };
+  const { certificate, privateKey } = tb.pki.devices.ec256;
+  const mine = { certificate, privateKey, clientId: `test-${clients++}`, limits: "none" };
+  return broker.options({ ...mine, ...overrides });
 }
 
 async function connection(t, overrides) {
@@ -77,7 +80,6 @@ broked("a message goes there and back with all that it has", async (t) => {
 for (const key of ["ec256", "rsa2048"]) {
   broked(`the session's ${key} key in a token opens a connection`, async (t) => {
     const session = sessionFor(t, tb.hsm(key));
-    const { endpoint, ca } = hsmBroker;
     const mqtt = await session.mqtt({ endpoint, ca, clientId: `hsm-${key}`, limits: "none" });
     await mqtt.connect();
     t.deepEqual(await mqtt.publish("a", "b", { qos: 1 }), { reasonCode: 16 });
@@ -88,10 +90,9 @@ for (const key of ["ec256", "rsa2048"]) {
 broked("an own key in a token, and a PIN from a function", async (t) => {
   const session = sessionFor(t, { method: "custom", customCredentials });
   const { certificate, pkcs11 } = tb.hsm("ec256");
-  const { endpoint, ca } = hsmBroker;
   const userPin = async () => pkcs11.userPin;
   const own = { certificate, pkcs11: { ...pkcs11, userPin } };
-  const mqtt = await session.mqtt({ endpoint, ca, clientId: "hsm-pin", limits: "none", ...own });
+  const mqtt = await session.mqtt(broker.options({ clientId: "hsm-pin", limits: "none", ...own }));
   await mqtt.connect();
   t.true(mqtt.connected);
 });
