@@ -56,7 +56,7 @@ use crate::{
     aws::alias::{self, Alias},
     fault::{Schedule, Victim},
     http::{answer::Answer, plan::Plan, request::Request, serve::Handler},
-    log::Filter,
+    log::{EVENTS, Filter},
     script::Script,
     sync::lock,
     world::World,
@@ -197,14 +197,7 @@ impl Control {
         for (name, value) in request.query_parameters() {
             let number = || value.parse::<u64>().map_err(|_| format!("`{name}` must be a number"));
             match name.as_str() {
-                "event"
-                    if matches!(
-                        value.as_str(),
-                        "connection" | "handshake-failed" | "request" | "link" | "proxy"
-                    ) || value.starts_with("mqtt.") =>
-                {
-                    filter.event = Some(value);
-                }
+                "event" if EVENTS.contains(&value.as_str()) => filter.event = Some(value),
                 "service" => {
                     let mut servers = self.world.service_faults().into_iter().map(|(name, _)| name);
                     if !matches!(value.as_str(), "iot" | "link" | "proxy" | "mqtt")

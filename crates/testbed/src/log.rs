@@ -50,6 +50,25 @@ use crate::{
 /// Beyond this many events the oldest are forgotten; the file keeps them all.
 const CAPACITY: usize = 100_000;
 
+/// The kinds of events.
+pub(crate) const EVENTS: [&str; 15] = [
+    "connection",
+    "handshake-failed",
+    "link",
+    "proxy",
+    "request",
+    "mqtt.connect",
+    "mqtt.publish",
+    "mqtt.puback",
+    "mqtt.subscribe",
+    "mqtt.unsubscribe",
+    "mqtt.ping",
+    "mqtt.qos2",
+    "mqtt.refused",
+    "mqtt.disconnect",
+    "mqtt.upgrade",
+];
+
 /// The log.
 pub(crate) struct Log {
     events: Mutex<VecDeque<Value>>,

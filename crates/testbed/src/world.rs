@@ -154,7 +154,7 @@ impl World {
         Connection { world: self, id, dropped: self.drops.subscribe() }
     }
 
-    /// Ends all connections to the endpoint, STS, S3, the link and the proxy, without a word.
+    /// Ends all connections to the endpoint, STS, S3, the broker, the link and the proxy, without a word.
     pub(crate) fn drop_connections(&self) {
         self.drops.send_modify(|generation| *generation += 1);
     }

@@ -132,6 +132,29 @@ async fn a_will_is_published_when_its_time_comes() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_dropped_leaves_its_session_and_its_will() {
+    let bed = Bed::start(&[]);
+    bounded(async {
+        free(&bed).await;
+        let mut reader = Talk::with_connect(&bed, 5, &connect(5, "reader", 0, 60, HOUR)).await.0;
+        reader.subscribe("will").await;
+        let lost = connect_with(5, "lost", 0x0e, 60, &[], &will(5, "will", &[]));
+        let mut lost = Talk::with_connect(&bed, 5, &lost).await.0;
+        bed.control("POST", "/connections/drop", json!({})).await;
+        assert_eq!(lost.packet().await, None);
+        // The will may come before the end; without an acknowledgement it comes again.
+        while reader.packet().await.is_some() {}
+        let (mut reader, connack) = Talk::with_connect(&bed, 5, &connect(5, "reader", 0, 60, HOUR)).await;
+        assert_eq!((connack[0], reader.payload().await.as_str()), (1, "farewell"));
+        // A reset leaves nothing.
+        bed.control("POST", "/reset", json!({})).await;
+        assert_eq!(reader.packet().await, None);
+        assert_eq!(bed.control("GET", "/mqtt/clients", json!({})).await, json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn retained_messages_are_not_for_wildcards() {
     let bed = Bed::start(&[]);
     bounded(async {
