@@ -339,6 +339,8 @@ export interface NativeMqttOptions {
   serverName?: string
   proxy?: NativeProxyOptions
   region?: string
+  /** For an endpoint whose name has none. */
+  sessionRegion?: string
   reconnectMinSeconds?: number
   reconnectMaxSeconds?: number
   connectTimeoutMs?: number

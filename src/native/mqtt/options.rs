@@ -47,6 +47,8 @@ pub struct NativeMqttOptions {
     pub server_name: Option<String>,
     pub proxy: Option<NativeProxyOptions>,
     pub region: Option<String>,
+    /// For an endpoint whose name has none.
+    pub session_region: Option<String>,
     pub reconnect_min_seconds: Option<f64>,
     pub reconnect_max_seconds: Option<f64>,
     pub connect_timeout_ms: Option<u32>,
@@ -147,6 +149,7 @@ impl NativeMqttOptions {
             server_name: self.server_name,
             proxy: proxy(self.proxy),
             region: self.region,
+            session_region: self.session_region,
             reconnect_min: self.reconnect_min_seconds.map(seconds),
             reconnect_max: self.reconnect_max_seconds.map(seconds),
             connect_timeout: self.connect_timeout_ms.map(millis),

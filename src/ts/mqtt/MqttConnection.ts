@@ -79,6 +79,7 @@ let wake: (connection: MqttConnection) => void;
 /** A connection of a session's. */
 export function openMqtt(engine: Engine, options: MqttOptions): MqttConnection {
   const { mqtt, pin, ...rest } = parseMqttOptions(options);
+  if (engine.region !== undefined) mqtt.sessionRegion = engine.region;
   // The native side holds its functions for as long as it lives: they must not hold the connection.
   let weak: WeakRef<MqttConnection> | undefined;
   const woken = () => {

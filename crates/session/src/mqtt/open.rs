@@ -111,7 +111,8 @@ fn upgrading(
         let parameters = authorizer::parameters(authorizer)?;
         Proof::Authorizer(parameters.into_iter().map(|(name, value)| (name, Secret::from(value))).collect())
     } else {
-        let region = options.region.take().or_else(|| place.region.clone()).ok_or_else(no_region)?;
+        let region = options.region.take().or_else(|| place.region.clone());
+        let region = region.or_else(|| options.session_region.take()).ok_or_else(no_region)?;
         Proof::Signed(Signed::new(session.clone(), region))
     };
     Ok(Some(Upgrading::new(proof, settings.limits.packet as usize)))

@@ -146,6 +146,8 @@ pub struct MqttOptions {
     pub proxy: ProxyOptions,
     /// `region` to sign for; `None`: the endpoint's.
     pub region: Option<String>,
+    /// The session's, for an endpoint whose name has none.
+    pub session_region: Option<String>,
     /// `reconnectMinSeconds`.
     pub reconnect_min: Option<Duration>,
     /// `reconnectMaxSeconds`.
