@@ -93,7 +93,8 @@ pub(crate) async fn serve<W: Wire>(
                     paused = rate.draw(read, most, world.mqtt.clock.now());
                 }
             }
-            done = write(&mut writing, &pipes.outgoing), if !stalled && (pipes.unflushed || !pipes.outgoing.is_empty()) => {
+            // What was said before a stall still leaves.
+            done = write(&mut writing, &pipes.outgoing), if pipes.unflushed || !pipes.outgoing.is_empty() => {
                 let Ok(written) = done else { break };
                 pipes.unflushed = written > 0;
                 pipes.outgoing.drain(..written);
