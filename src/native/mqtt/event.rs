@@ -82,8 +82,8 @@ impl From<Delivery> for NativeMqttEvent {
                 resubscribing: Some(u32::try_from(resubscribing).unwrap_or(u32::MAX)),
                 ..Self::new("connected")
             },
-            Delivery::Disconnected { error, was_connected, expected } => Self {
-                error: Some(error.into()),
+            Delivery::Disconnected { error, reason, was_connected, expected } => Self {
+                error: Some(refused(error, reason.as_ref())),
                 was_connected: Some(was_connected),
                 expected: Some(expected),
                 ..Self::new("disconnected")

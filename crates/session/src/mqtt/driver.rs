@@ -326,7 +326,11 @@ impl Driver {
             Event::Disconnected { cause, error, was_connected, .. } => {
                 self.unacknowledged.lost();
                 let expected = matches!(cause, Cause::Planned | Cause::Stopped);
-                self.deliveries.push(Delivery::Disconnected { error, was_connected, expected });
+                let reason = match cause {
+                    Cause::Refused(reason) | Cause::Said(reason) => Some(reason),
+                    _ => None,
+                };
+                self.deliveries.push(Delivery::Disconnected { error, reason, was_connected, expected });
             }
             Event::Reconnecting { delay, attempt } => {
                 self.deliveries.push(Delivery::Reconnecting { delay, attempt });

@@ -105,6 +105,8 @@ pub enum Delivery {
     Disconnected {
         /// Why, with what to look at.
         error: Error,
+        /// What the server said, in CONNACK or DISCONNECT.
+        reason: Option<Reason>,
         /// Whether it had been up.
         was_connected: bool,
         /// The caller asked for it, or it is replaced as planned.
