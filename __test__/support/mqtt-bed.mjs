@@ -94,3 +94,28 @@ export function authorized(bed, overrides = {}) {
     ...overrides,
   };
 }
+
+/** Faults for single clients: gathered while tests are declared, told to the broker before they run. */
+export class Faults {
+  #all = [];
+
+  /** A client that meets this fault, `count` times or always. */
+  of(fault, count = null) {
+    const clientId = newClient(fault.mode);
+    this.#all.push({ ...fault, clientId, count });
+    return { clientId };
+  }
+
+  tell(bed) {
+    return bed.control("PUT", "/mqtt/faults", this.#all);
+  }
+}
+
+/** What every error of a connection says of itself. */
+export function told(t, { error, expected }, code, says) {
+  t.is(error.code, code, error.message);
+  t.regex(error.message, says);
+  t.false(expected);
+  t.notRegex(error.message, /\.\. [A-Z]|\[object|undefined|NaN/);
+  if (error.hint !== undefined) t.true(error.message.endsWith(error.hint));
+}
