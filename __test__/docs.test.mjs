@@ -7,7 +7,9 @@ import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import test from "ava";
 import { CLI } from "./support/cli.mjs";
+import { connected } from "./support/mqtt-bed.mjs";
 import { startTestbed } from "./support/testbed.mjs";
+import { until } from "./support/waiting.mjs";
 
 const read = (file) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
 const run = promisify(execFile);
@@ -27,11 +29,17 @@ test("docs/errors.md lists every code with its class and whether it is retryable
     const row = /^\| `(ERR_\w+)` \| (yes|no) \|/.exec(line);
     if (row !== null) listed.push({ code: row[1], name, retryable: row[2] === "yes" });
   }
-  // Those that cannot come from the addon: there is none, no session, or not what the session stands on.
-  const ofTypeScript = ["ERR_MISSING_PEER", "ERR_NATIVE_ADDON", "ERR_NO_DEFAULT_SESSION"];
+  // Those that cannot come from the addon: there is none, no session, or not what the session stands on; and services that
+  // only TypeScript speaks to.
+  const ofTypeScript = [
+    ...["ERR_MISSING_PEER", "ERR_NATIVE_ADDON", "ERR_NO_DEFAULT_SESSION"].map((code) => [code, "ConfigurationError"]),
+    ...["ERR_SHADOW_REJECTED", "ERR_JOB_REJECTED", "ERR_JOB_OVER"].map((code) => [code, "RequestError"]),
+    ...["ERR_MQTT_ANSWER_LOST", "ERR_MQTT_BAD_ANSWER"].map((code) => [code, "MqttError", true]),
+    ["ERR_JOBS_BUSY", "MqttError"],
+  ];
   const all = native
     .errorCodes()
-    .concat(ofTypeScript.map((code) => ({ code, name: "ConfigurationError", retryable: false })));
+    .concat(ofTypeScript.map(([code, name, retryable = false]) => ({ code, name, retryable })));
   const byCode = (a, b) => a.code.localeCompare(b.code);
   t.deepEqual(listed.sort(byCode), all.sort(byCode));
 });
@@ -77,6 +85,37 @@ test.serial("the program of docs/sts.md goes from the device's certificate to S3
   t.deepEqual(asked, ["iot", "sts", "s3"]);
 });
 
+for (const word of ["shadow.follow", "jobs("]) {
+  test.serial(`the program of docs/shadow.md with \`${word}\` does what it says, until it is to end`, async (t) => {
+    const { certificate, privateKey } = aws.pki.devices.ec256;
+    const program = adapted(
+      t,
+      "docs/shadow.md",
+      {
+        'endpoint: "abc123.credentials.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.iot.endpoint}", ca: "${aws.pki.serverCa}"`,
+        'endpoint: "abc123-ats.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.mqtt.tls.endpoint}"`,
+        "/etc/gw/cert.pem": certificate,
+        "/etc/gw/key.pem": privateKey,
+      },
+      word,
+    );
+    const [thing, document] = ["gw-0042", { operation: "download", parts: 2 }];
+    if (word === "jobs(") await aws.control("POST", "/mqtt/jobs", { thing, jobId: "one", document });
+    const stdout = await outputOf(program, {}, async (child) => {
+      if (word === "jobs(") {
+        await until(async () => (await aws.control("GET", `/mqtt/jobs/${thing}`))[0].status === "SUCCEEDED");
+      } else {
+        const app = await connected(t, aws);
+        const fan = app.shadow(thing, { name: "fan" });
+        await fan.update({ desired: { rpm: 9000 } });
+        await until(async () => (await fan.get()).state.reported?.rpm === 3000);
+      }
+      child.kill("SIGTERM");
+    });
+    t.is(stdout, word === "jobs(" ? "one is done\n" : "desired: { rpm: 9000 }\n");
+  });
+}
+
 /** The first program of a document that has `word` in it, with parts replaced. */
 function adapted(t, document, replacements, word = "") {
   const programs = [...read(document).matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program);
@@ -89,12 +128,14 @@ function adapted(t, document, replacements, word = "") {
   );
 }
 
-/** Runs it beside the tests, so that the package finds itself and the SDK by name. */
-async function outputOf(program, variables) {
+/** Runs it beside the tests, so that the package finds itself and the SDK by name; `meanwhile` gets the process. */
+async function outputOf(program, variables, meanwhile = () => {}) {
   const file = new URL("./document-program.generated.mjs", import.meta.url);
   await writeFile(file, program);
   try {
-    return (await run(process.execPath, [file.pathname], { env: { ...process.env, ...variables } })).stdout;
+    const running = run(process.execPath, [file.pathname], { env: { ...process.env, ...variables } });
+    await Promise.race([running, meanwhile(running.child)]);
+    return (await running).stdout;
   } finally {
     await rm(file);
   }
@@ -125,6 +166,8 @@ test("the links between documents lead somewhere", (t) => {
     "docs/sessions.md",
     "docs/refresh.md",
     "docs/custom.md",
+    "docs/mqtt.md",
+    "docs/shadow.md",
     "docs/cli.md",
     "docs/pkcs11.md",
     "docs/sts.md",
