@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import test from "ava";
 import { CLI } from "./support/cli.mjs";
-import { connected } from "./support/mqtt-bed.mjs";
+import { connected, unique } from "./support/mqtt-bed.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { until } from "./support/waiting.mjs";
 
@@ -93,6 +93,8 @@ for (const word of ["shadow.follow", "jobs("]) {
       "docs/shadow.md",
       {
         'endpoint: "abc123.credentials.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.iot.endpoint}", ca: "${aws.pki.serverCa}"`,
+        // The broker takes one connection a second of the same client.
+        'clientId: "gw-0042"': `clientId: "${unique("gw")}"`,
         'endpoint: "abc123-ats.iot.eu-west-1.amazonaws.com"': `endpoint: "${aws.mqtt.tls.endpoint}"`,
         "/etc/gw/cert.pem": certificate,
         "/etc/gw/key.pem": privateKey,
@@ -133,7 +135,9 @@ async function outputOf(program, variables, meanwhile = () => {}) {
   const file = new URL("./document-program.generated.mjs", import.meta.url);
   await writeFile(file, program);
   try {
-    const running = run(process.execPath, [file.pathname], { env: { ...process.env, ...variables } });
+    // What does not end by itself fails here, rather than going on without us.
+    const options = { env: { ...process.env, ...variables }, timeout: 60_000, killSignal: "SIGKILL" };
+    const running = run(process.execPath, [file.pathname], options);
     await Promise.race([running, meanwhile(running.child)]);
     return (await running).stdout;
   } finally {
