@@ -1,0 +1,30 @@
+// Publishes numbered messages into a queue on disk until it is killed: `{ options, topic, life, connects, burst }` in. Says
+// with a line each what it is about to do and what was done: `begun`, `open`, `try N` before the numbers below N are
+// published, and each number whose promise has resolved.
+
+import { writeSync } from "node:fs";
+import { RefreshableSession } from "../../dist/index.mjs";
+import { payloadOf } from "../support/stored-payload.mjs";
+
+const { options, topic, life, connects, burst } = JSON.parse(process.argv[2]);
+// At once and whole: what was written is known, whatever comes next.
+const say = (line) => writeSync(1, `${line}\n`);
+
+// A connection that is not to be up holds no process.
+setInterval(() => {}, 60_000);
+say("begun");
+const session = new RefreshableSession({ method: "custom", customCredentials: () => new Promise(() => {}) });
+const connection = await session.mqtt(options);
+say("open");
+if (connects) connection.connect();
+
+for (let next = 0; ; next += burst) {
+  const numbers = Array.from({ length: burst }, (_, n) => next + n);
+  say(`try ${next + burst}`);
+  await Promise.all(
+    numbers.map(async (number) => {
+      await connection.publish(`${topic}/${life}/${number}`, payloadOf(life, number), { qos: 1, until: "stored" });
+      say(number);
+    }),
+  );
+}
