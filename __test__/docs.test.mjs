@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import test from "ava";
 import { CLI } from "./support/cli.mjs";
-import { connected, unique } from "./support/mqtt-bed.mjs";
+import { connected, unique } from "./support/shadow-bed.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { until } from "./support/waiting.mjs";
 

@@ -109,6 +109,21 @@ test.serial("a reading that loses the connection again and again is given up", a
   t.is(wire.sent.length, 3);
 });
 
+test.serial("no answer in time says whether the request was sent", async (t) => {
+  const wire = new Memory(() => []);
+  const shadow = shadowOf(wire, "gw");
+  const late = async (words) => {
+    const failed = t.throwsAsync(shadow.update({ reported: {} }), { code: "ERR_MQTT_TIMEOUT" });
+    await pass(30);
+    const error = await failed;
+    t.like(error, { name: "MqttError", retryable: true });
+    t.true(error.message.endsWith(`update within 30000 ms: ${words}`), error.message);
+  };
+  await late("it was sent, and may have been carried out");
+  wire.publish = () => new Promise(() => {});
+  await late("it was not sent");
+});
+
 test.serial("a connection has three listeners, however many helpers", (t) => {
   const wire = new Memory(() => []);
   for (let n = 0; n < 20; n++) shadowOf(wire, `gw-${n}`);
