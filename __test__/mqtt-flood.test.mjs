@@ -75,7 +75,7 @@ for (const qos of [0, 1]) {
     t.true(received < COUNT / 2, `${received} of ${COUNT}`);
     t.true(bytesIn < 12e6, `${bytesIn} bytes`);
     // Others are not in its way, and neither is what it says itself.
-    t.is((await connection.publish("else", "x", { qos: 1 })).reasonCode, 16);
+    t.is((await connection.publish("else", "x", { qos: 1 })).reasonCode, 0);
     let count = 1;
     for await (const _ of messages) if (++count === COUNT) break;
     t.is(count, COUNT);
@@ -96,8 +96,8 @@ test.serial("one of two iterators that is slow holds up both, and loses nothing 
     return came;
   };
   t.deepEqual(await read(fast, 200), numbers(200));
-  t.true(connection.stats().received < COUNT);
-  const [, rest] = await Promise.all([read(slow, COUNT), read(fast, COUNT - 200)]);
+  const [all, rest] = await Promise.all([read(slow, COUNT), read(fast, COUNT - 200)]);
+  t.deepEqual(all, numbers(COUNT));
   t.deepEqual(rest, numbers(COUNT).slice(200));
 });
 
