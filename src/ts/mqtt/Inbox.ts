@@ -95,8 +95,10 @@ export class Inbox {
     const hold = number < 0 ? undefined : new Hold(() => this.#receiver.acknowledge(number, 0));
     // Not released before all have it.
     hold?.take();
+    // A portion that was fetched while there was room may go beyond it; what is fetched in spite of that may not.
+    const bounded = message.qos === 0 && this.#receiver.waits();
     for (const iterator of wanting) {
-      if (message.qos === 0 && iterator.full) this.#receiver.dropped(message.topic, overflow());
+      if (bounded && iterator.full) this.#receiver.dropped(message.topic, overflow());
       else iterator.push(message, hold);
     }
     hold?.let();
