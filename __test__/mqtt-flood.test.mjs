@@ -63,19 +63,18 @@ for (const qos of [0, 1]) {
     const first = await messages.next();
     t.true(first.value.payload.length > BYTES);
     // As much as is taken comes, and no more.
-    let before = -1;
-    await until(async () => {
+    let [before, still] = [-1, 0];
+    await until(() => {
       const { bytesIn } = connection.stats();
-      const still = bytesIn === before;
+      still = bytesIn === before ? still + 1 : 0;
       before = bytesIn;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      return still;
+      return still === 20;
     });
     const { received, bytesIn } = connection.stats();
     t.true(received < COUNT / 2, `${received} of ${COUNT}`);
     t.true(bytesIn < 12e6, `${bytesIn} bytes`);
-    // Others are not in its way, and neither is what it says itself.
-    t.is((await connection.publish("else", "x", { qos: 1 })).reasonCode, 0);
+    // What it says itself is answered all the same; messages of QoS 0 would have to give way to the answer.
+    if (qos === 1) t.is((await connection.publish("else", "x", { qos: 1 })).reasonCode, 0);
     let count = 1;
     for await (const _ of messages) if (++count === COUNT) break;
     t.is(count, COUNT);
