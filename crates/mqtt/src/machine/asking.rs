@@ -9,7 +9,7 @@ use super::operation::{Operation, Request, RequestKind, What};
 use super::{AckToken, Machine, OpId, Outcome, Publish, State};
 use crate::codec::encode::PublishHead;
 use crate::codec::properties::bearer;
-use crate::codec::{QoS, Subscription, Version, encode};
+use crate::codec::{QoS, RetainHandling, Subscription, Version, encode};
 use crate::reason::Reason;
 use crate::settings::FullPolicy;
 use crate::text::Text;
@@ -58,8 +58,8 @@ impl Machine {
     /// Subscribes, in as many packets as it takes; `limit`: it settles within this time.
     ///
     /// # Errors
-    /// `ERR_MQTT_TOPIC`, `ERR_MQTT_TOO_MANY_SUBSCRIPTIONS`, `ERR_MQTT_PACKET_TOO_LARGE`, `ERR_MQTT_UNSUPPORTED`,
-    /// `ERR_CLOSED`: nothing was sent, and no operation begun.
+    /// `ERR_MQTT_TOPIC`, `ERR_MQTT_PROPERTY`, `ERR_MQTT_TOO_MANY_SUBSCRIPTIONS`, `ERR_MQTT_PACKET_TOO_LARGE`,
+    /// `ERR_MQTT_UNSUPPORTED`, `ERR_CLOSED`: nothing was sent, and no operation begun.
     pub fn handle_subscribe(
         &mut self,
         now: BootTime,
@@ -68,6 +68,7 @@ impl Machine {
     ) -> Result<OpId> {
         self.refuse_if_closed()?;
         self.check_filters(wishes.iter().map(|wish| &wish.filter))?;
+        wishes.iter().try_for_each(|wish| check_wish(wish, self.settings.version))?;
         if let Some(most) = self.settings.limits.subscriptions {
             let mut new: Vec<&Text> = wishes
                 .iter()
@@ -254,6 +255,20 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+/// What a version has no place for is not left out in silence, and what is an error to the server does not get there.
+fn check_wish(wish: &Subscription, version: Version) -> Result<()> {
+    let of_v5 = wish.no_local || wish.retain_as_published || wish.retain_handling != RetainHandling::Send;
+    let found = if version == Version::V311 && of_v5 {
+        ("`noLocal`, `retainAsPublished` or `retainHandling` is given", "MQTT 3.1.1 has none: choose MQTT 5.")
+    } else if wish.no_local && wish.filter.as_str().starts_with("$share/") {
+        // Section 3.8.3.1.
+        ("`noLocal` is given for a shared subscription", "MQTT does not allow the two together.")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Code::MqttProperty, format!("subscribing: {}", found.0)).with_hint(found.1))
 }
 
 impl super::link::Terms {

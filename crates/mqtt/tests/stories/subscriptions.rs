@@ -1,5 +1,7 @@
 //! Subscriptions, and the sessions that hold them.
 
+use refresh_session_mqtt::RetainHandling;
+
 use super::*;
 
 #[test]
@@ -26,6 +28,28 @@ fn filters_go_eight_to_a_packet_and_settle_together() {
         (20, Reason(1), Reason(0), Reason(0x87))
     );
     assert_eq!(bench.machine.stats().subscriptions, 19);
+}
+
+#[test]
+fn options_that_a_subscription_cannot_have_are_refused_before_the_wire() {
+    let wishes = [
+        Subscription { no_local: true, ..wish("a") },
+        Subscription { retain_as_published: true, ..wish("a") },
+        Subscription { retain_handling: RetainHandling::Never, ..wish("a") },
+    ];
+    for wish in wishes {
+        let of_v311 = Settings { version: Version::V311, ..settings() };
+        for (settings, is_fine) in [(settings(), true), (of_v311, false)] {
+            let mut bench = Bench::online(settings);
+            let begun = bench.machine.handle_subscribe(bench.now, vec![wish.clone()], None);
+            assert_eq!(begun.err().map(|error| error.code()), (!is_fine).then_some(Code::MqttProperty));
+            assert_eq!(bench.said().is_empty(), !is_fine);
+        }
+    }
+    let mut bench = Bench::online(settings());
+    let shared = Subscription { no_local: true, ..wish("$share/g/a") };
+    assert!(bench.machine.handle_subscribe(bench.now, vec![shared], None).is_err());
+    assert_eq!(bench.said(), []);
 }
 
 #[test]
