@@ -3,18 +3,7 @@
 // Faults are for single client identifiers, so most run at once. Those that change what holds for all come first.
 
 import test from "ava";
-import {
-  connected,
-  Faults,
-  heardAfter,
-  kick,
-  newClient,
-  opened,
-  publish,
-  QUICK,
-  roundTrip,
-  seen,
-} from "./support/mqtt-bed.mjs";
+import { connected, Faults, heardAfter, newClient, opened, QUICK, roundTrip, seen } from "./support/mqtt-bed.mjs";
 import { largeServer } from "./support/mqtt-server.mjs";
 import { sessionFor } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
@@ -28,7 +17,7 @@ test.after.always(() => bed?.stop());
 
 const session = (t) => sessionFor(t, bed.pem());
 const options = (more = {}) => ({ endpoint: bed.mqtt.tls.endpoint, ...QUICK, ...more });
-const changed = (rules) => bed.control("PUT", "/mqtt/rules", rules);
+const changed = (rules) => bed.broker.rules(rules);
 
 // What holds for all.
 
@@ -71,18 +60,18 @@ for (const protocolVersion of [5, 311]) {
       await connection.subscribe(topic, { qos: 1 });
       const messages = connection.messages();
       await connection.disconnect();
-      await publish(bed, topic, { payload: "kept" });
+      await bed.broker.publish(topic, "kept");
       t.true((await connection.connect()).sessionPresent);
       t.is((await messages.next()).value.payload.toString(), "kept");
 
       await connection.disconnect();
-      await publish(bed, topic, { payload: "lost" });
-      await bed.control("POST", "/mqtt/advance", { seconds: 4000 });
+      await bed.broker.publish(topic, "lost");
+      await bed.broker.advance(4000);
       const again = heard(connection, "connect");
       await connection.connect();
       t.like(await again, { sessionPresent: false, resubscribing: 1 });
       await until(async () => (await seen(bed, connection.clientId, "mqtt.subscribe")).length === 2);
-      await publish(bed, topic, { payload: "anew" });
+      await bed.broker.publish(topic, "anew");
       t.is((await messages.next()).value.payload.toString(), "anew");
     },
   );
@@ -92,7 +81,7 @@ test.serial("acknowledgements in another order, within the receive maximum", asy
   t.teardown(() => bed.reset());
   await changed({ unacknowledged: 10, publishesPerSecond: null });
   const clientId = newClient();
-  await bed.control("PUT", "/mqtt/faults", { mode: "reorder-pubacks", size: 10, clientId });
+  await bed.broker.faults({ mode: "reorder-pubacks", size: 10, clientId });
   const { connection, answer, said } = await connected(t, session(t), options({ clientId }));
   t.is(answer.properties.receiveMaximum, 10);
   const numbers = Array.from({ length: 60 }, (_, n) => n);
@@ -107,7 +96,7 @@ test.serial("acknowledgements in another order, within the receive maximum", asy
     [...settled].sort((a, b) => a - b),
     numbers,
   );
-  const received = await bed.control("GET", `/mqtt/received?clientId=${clientId}`);
+  const received = await bed.broker.received({ clientId });
   t.deepEqual(
     received.map(({ payload }) => payload),
     numbers.map(String),
@@ -178,7 +167,7 @@ test("PUBACK, to any topic", async (t) => {
   const topics = ["a", "a/b", "a/b/c", "$x", "é/ü"].map((rest) => `${connection.clientId}/${rest}`);
   const messages = connection.messages();
   for (const topic of topics) {
-    await publish(bed, topic, { payload: "x" });
+    await bed.broker.publish(topic, "x");
     t.is((await messages.next()).value.topic, topic);
   }
   await until(async () => (await seen(bed, connection.clientId, "mqtt.puback")).length === topics.length);
@@ -248,9 +237,9 @@ test("a persistent session: subscriptions and messages are there after the conne
   await connection.subscribe(topic, { qos: 1 });
   const down = heard(connection, "disconnect");
   const up = await heardAfter(connection, "connect", async () => {
-    await kick(bed, connection, 0x8b);
+    await bed.broker.kick(connection.clientId, 0x8b);
     await down;
-    await publish(bed, topic, { payload: "meanwhile" });
+    await bed.broker.publish(topic, "meanwhile");
   });
   t.like(up, { sessionPresent: true, resubscribing: 0 });
   t.is((await messages.next()).value.payload.toString(), "meanwhile");
@@ -264,11 +253,11 @@ test("the server keeps to our receive maximum, and takes acknowledgements in any
   await connection.subscribe(`${clientId}/t`, { qos: 1 });
   const held = [];
   connection.on("message", (message) => held.push(message));
-  await publish(bed, `${clientId}/t`, { payload: "", count: 20 });
+  await bed.broker.publish(`${clientId}/t`, "", { count: 20 });
   const got = [];
   while (got.length < 20) {
     await until(() => held.length === 5);
-    const mine = (await bed.control("GET", "/mqtt/clients")).find((client) => client.clientId === clientId);
+    const mine = (await bed.broker.clients()).find((client) => client.clientId === clientId);
     t.like(mine, { unacknowledged: 5, waiting: 15 - got.length });
     const some = held.splice(0);
     got.push(...some.map(({ payload }) => Number(payload.toString())));

@@ -6,7 +6,6 @@ import {
   connected,
   Faults,
   heardAfter,
-  kick,
   newClient,
   opened,
   QUICK,
@@ -17,12 +16,12 @@ import {
 import { sessionFor } from "./support/sessions.mjs";
 import { keysOf } from "./support/sts-bed.mjs";
 import { startTestbed } from "./support/testbed.mjs";
-import { heard } from "./support/waiting.mjs";
+import { heard, until } from "./support/waiting.mjs";
 
 let bed;
 test.before(async () => {
   bed = await startTestbed();
-  await bed.control("PUT", "/mqtt/rules", { connectsPerSecond: null });
+  await bed.broker.rules({ connectsPerSecond: null });
   await faults.tell(bed);
 });
 test.after.always(() => bed?.stop());
@@ -44,9 +43,9 @@ const upgrades = {
   "what is no HTTP": [{ mode: "garbage" }, "ERR_PROTOCOL", /is no HTTP/],
 };
 
-for (const [title, [fault, code, says]] of Object.entries(upgrades)) {
+for (const [title, [{ mode, ...params }, code, says]] of Object.entries(upgrades)) {
   test.serial(`WebSocket: ${title}`, async (t) => {
-    await bed.control("PUT", "/mqtt/upgrades", { ...fault, count: 1 });
+    await bed.broker.badUpgrade(mode, params, 1);
     const custom = sessionFor(t, { method: "custom", customCredentials: async () => keysOf(bed.iam.user) });
     const web = { endpoint: bed.mqtt.alpn.endpoint, transport: "ws", region: "eu-west-1", ca: bed.pki.serverCa };
     const { connection, said } = await opened(t, custom, { ...QUICK, ...web, connectTimeoutMs: 700 });
@@ -119,6 +118,8 @@ for (const [title, [fault, more, code, says]] of Object.entries(breaking)) {
       await connection.connect();
       const { reasonCode } = await connection.publish(`${client.clientId}/t`, "gets through", { qos: 1 });
       t.is(reasonCode, 0);
+      // The acknowledgement may come before the end.
+      await until(() => said.disconnect.length > 0);
       told(t, said.disconnect[0], code, says);
       await roundTrip(t, connection);
       t.like(connection.stats(), { connected: true, pending: 0, failed: 0 });
@@ -147,7 +148,7 @@ for (const [given, [code, says]] of Object.entries(goodbyes)) {
   test(`DISCONNECT ${given}`, async (t) => {
     const { connection } = await connected(t, session(t), options());
     const up = heard(connection, "connect");
-    const down = await heardAfter(connection, "disconnect", () => kick(bed, connection, Number(given)));
+    const down = await heardAfter(connection, "disconnect", () => bed.broker.kick(connection.clientId, Number(given)));
     told(t, down, code, says);
     t.like(down, { wasConnected: true });
     t.is(down.error.reasonCode, Number(given));

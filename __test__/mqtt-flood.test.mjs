@@ -3,7 +3,7 @@
 // Serial: the broker's rules are common to all.
 
 import test from "ava";
-import { connected, heardAfter, kick, opened, publish, QUICK } from "./support/mqtt-bed.mjs";
+import { connected, heardAfter, opened, QUICK } from "./support/mqtt-bed.mjs";
 import { sessionFor } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { heard, until } from "./support/waiting.mjs";
@@ -14,7 +14,7 @@ test.before(async () => {
 });
 test.beforeEach(async () => {
   await bed.reset();
-  await bed.control("PUT", "/mqtt/rules", "off");
+  await bed.broker.rules("off");
 });
 test.after.always(() => bed?.stop());
 
@@ -44,7 +44,7 @@ for (const qos of [0, 1]) {
       });
     });
     await connection.subscribe("flood", { qos });
-    await publish(bed, "flood", { qos, payload: "", count: COUNT });
+    await bed.broker.publish("flood", "", { qos, count: COUNT });
     await all;
     t.deepEqual(came, numbers(COUNT));
     t.true(inTurn.size >= COUNT / PORTION, `${inTurn.size} turns`);
@@ -58,7 +58,7 @@ for (const qos of [0, 1]) {
     const messages = connection.messages("slow");
     await connection.subscribe("slow", { qos });
     for (let sent = 0; sent < COUNT; sent += 500) {
-      await publish(bed, "slow", { qos, payload: "x".repeat(BYTES), count: 500 });
+      await bed.broker.publish("slow", "x".repeat(BYTES), { qos, count: 500 });
     }
     const first = await messages.next();
     t.true(first.value.payload.length > BYTES);
@@ -88,7 +88,7 @@ test.serial("one of two iterators that is slow holds up both, and loses nothing 
   const { connection } = await up(t);
   const [slow, fast] = [connection.messages("both"), connection.messages("both")];
   await connection.subscribe("both", { qos: 1 });
-  await publish(bed, "both", { payload: "", count: COUNT });
+  await bed.broker.publish("both", "", { count: COUNT });
   const read = async (messages, until) => {
     const came = [];
     while (came.length < until) came.push(Number((await messages.next()).value.payload.toString()));
@@ -108,7 +108,7 @@ test.serial("an iterator that is left lets the others go on", async (t) => {
   await connection.subscribe("left", { qos: 1 }, () => {
     handled += 1;
   });
-  await publish(bed, "left", { payload: "", count: COUNT });
+  await bed.broker.publish("left", "", { count: COUNT });
   await left.next();
   await left.return();
   await until(() => handled === COUNT);
@@ -125,14 +125,14 @@ test.serial(
     const { connection } = await up(t, lasting);
     const came = [];
     await connection.subscribe("m", { qos: 1 }, (message) => came.push(message));
-    await publish(bed, "m", { payload: "", count: 5 });
+    await bed.broker.publish("m", "", { count: 5 });
     await until(() => came.length === 5);
     came[1].ack();
     came[3].ack();
     came[3].ack();
     // The acknowledgements are behind this.
     await connection.publish("behind", "", { qos: 1 });
-    const { sessionPresent } = await heardAfter(connection, "connect", () => kick(bed, connection));
+    const { sessionPresent } = await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
     t.true(sessionPresent);
     await until(() => came.length === 8);
     t.deepEqual(
@@ -143,8 +143,8 @@ test.serial(
     for (const message of came.slice(0, 5)) message.ack();
     for (const message of came.slice(5)) message.ack();
     await connection.publish("behind", "", { qos: 1 });
-    await heardAfter(connection, "connect", () => kick(bed, connection));
-    await publish(bed, "m", { payload: "last" });
+    await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
+    await bed.broker.publish("m", "last");
     await until(() => came.length === 9);
     t.is(came[8].payload.toString(), "last");
     t.true(connection.connected);
@@ -156,7 +156,7 @@ test.serial("what a closed connection has not acknowledged comes to its successo
   const first = await up(t, { ...lasting, clientId });
   const message = heard(first.connection, "message");
   await first.connection.subscribe("m", { qos: 1 });
-  await publish(bed, "m", { payload: "once" });
+  await bed.broker.publish("m", "once");
   const unacknowledged = await message;
   await first.connection.close();
   t.notThrows(() => unacknowledged.ack());

@@ -17,14 +17,14 @@ test.before(async () => {
 test.beforeEach(async () => {
   await bed.reset();
   const rates = { publishesPerSecond: null, bytesPerSecond: null, connectsPerSecond: null };
-  await bed.control("PUT", "/mqtt/rules", rates);
+  await bed.broker.rules(rates);
 });
 test.after.always(() => bed?.stop());
 
 const quick = (overrides = {}) => ({ endpoint: bed.mqtt.tls.endpoint, ...QUICK, ...overrides });
 const open = (t, overrides) => opened(t, sessionFor(t, bed.pem()), quick(overrides));
 const up = (t, overrides) => connected(t, sessionFor(t, bed.pem()), quick(overrides));
-const faults = (...all) => bed.control("PUT", "/mqtt/faults", all);
+const faults = (...all) => bed.broker.faults(all);
 const numbers = (count) => Array.from({ length: count }, (_, n) => String(n));
 
 /** What the broker has had of a client, each once. */

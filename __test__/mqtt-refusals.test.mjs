@@ -7,10 +7,8 @@ import {
   connected,
   Faults,
   heardAfter,
-  kick,
   newClient,
   opened,
-  publish,
   QUICK,
   roundTrip,
   seen,
@@ -24,7 +22,7 @@ import { failureOf, heard, until } from "./support/waiting.mjs";
 let bed;
 test.before(async () => {
   bed = await startTestbed();
-  await bed.control("PUT", "/mqtt/rules", { connectsPerSecond: null });
+  await bed.broker.rules({ connectsPerSecond: null });
   await faults.tell(bed);
 });
 test.after.always(() => bed?.stop());
@@ -115,11 +113,7 @@ for (const { protocolVersion } of Object.values(VERSIONS)) {
       const { reasonCodes } = await connection.subscribe(["a", "b"], { qos: 1 });
       t.deepEqual(reasonCodes, [1, reason]);
       t.is(connection.stats().subscriptions, 1);
-      await bed.control("POST", `/mqtt/clients/${some.clientId}/fault`, {
-        mode: "suback",
-        reasons: [reason],
-        times: 1,
-      });
+      await bed.broker.faultNow(some.clientId, "suback", { reasons: [reason], times: 1 });
       const error = await failureOf(connection.subscribe("c"));
       t.like(error, { code: "ERR_MQTT_SUBSCRIBE_REFUSED", reasonCode: reason });
       t.deepEqual([said.disconnect, connection.stats().subscriptions], [[], 1]);
@@ -157,7 +151,7 @@ test("a message that comes twice is given out twice", async (t) => {
   const topic = `${twice.clientId}/t`;
   const messages = connection.messages(topic);
   await connection.subscribe(topic, { qos: 1 });
-  await publish(bed, topic, { payload: "x" });
+  await bed.broker.publish(topic, "x");
   const got = [await messages.next(), await messages.next()].map(({ value }) => value.payload.toString());
   t.deepEqual(got, ["x", "x"]);
   await until(async () => (await seen(bed, twice.clientId, "mqtt.puback")).length === 2);
@@ -169,12 +163,12 @@ test("a server that loses the session: subscriptions are asked for again, and wh
   const { connection, said } = await connected(t, session(t), options({ ...forgetful, ...granting[5] }));
   await connection.subscribe(["keep", "lose"], { qos: 1 });
   const lost = heard(connection, "subscriptionLost");
-  await bed.control("PUT", "/mqtt/policy", [
+  await bed.broker.policy([
     { effect: "Allow", action: "iot:*", resource: "*" },
     { effect: "Deny", action: "iot:*", resource: "denied*" },
     { effect: "Deny", action: "iot:Subscribe", resource: "lose" },
   ]);
-  const up = await heardAfter(connection, "connect", () => kick(bed, connection));
+  const up = await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
   t.like(up, { sessionPresent: false, resubscribing: 2 });
   t.like(await lost, { filter: "lose", reasonCode: 0x87 });
   t.is(connection.stats().subscriptions, 1);

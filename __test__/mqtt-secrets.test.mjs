@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import test from "ava";
-import { authorized, connected, heardAfter, kick, opened, QUICK, roundTrip } from "./support/mqtt-bed.mjs";
+import { authorized, connected, heardAfter, opened, QUICK, roundTrip } from "./support/mqtt-bed.mjs";
 import { showsNone } from "./support/refusals.mjs";
 import { recorder, sessionFor, unshared } from "./support/sessions.mjs";
 import { CANARIES, keysOf, region } from "./support/sts-bed.mjs";
@@ -18,7 +18,7 @@ test.before(async () => {
 });
 test.beforeEach(async () => {
   await bed.reset();
-  await bed.control("PUT", "/mqtt/rules", { connectsPerSecond: null });
+  await bed.broker.rules({ connectsPerSecond: null });
 });
 test.after.always(() => bed?.stop());
 
@@ -72,8 +72,8 @@ for (const [way, options] of Object.entries(good)) {
     const session = sessionFor(t, alone(log));
     const { connection, said, answer } = await connected(t, session, { ...QUICK, ...options() });
     await roundTrip(t, connection);
-    await heardAfter(connection, "connect", () => kick(bed, connection, 0x8b));
-    await bed.control("POST", `/mqtt/clients/${connection.clientId}/fault`, { mode: "garbage" });
+    await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId, 0x8b));
+    await bed.broker.faultNow(connection.clientId, "garbage");
     await roundTrip(t, connection);
     const refused = await failureOf(connection.publish("denied/t", "x", { qos: 1 }));
     const all = [refused, said, answer, connection, connection.stats(), session, session.status(), log.lines];
@@ -123,7 +123,7 @@ test.serial("keys that AWS does not take any more", async (t) => {
   const session = sessionFor(t, unshared(bed.pem()));
   const { connection, said } = await connected(t, session, web(QUICK));
   await bed.revoke();
-  await heardAfter(connection, "connect", () => kick(bed, connection));
+  await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
   t.is(said.disconnect[1].error.code, "ERR_MQTT_CONNECT_REFUSED");
   showsNone(t, [said, connection, session], secrets(), "revoked keys");
 });

@@ -12,7 +12,6 @@ import {
   authorized,
   connected,
   heardAfter,
-  kick,
   newClient,
   opened,
   QUICK,
@@ -156,7 +155,7 @@ test.serial("a signed WebSocket through a proxy with a password", async (t) => {
 /** Whose keys signed the handshakes of a client. */
 const signers = async ({ clientId }) => (await seen(bed, clientId)).map(({ accessKeyId }) => accessKeyId);
 
-const anyRate = () => bed.control("PUT", "/mqtt/rules", { connectsPerSecond: null });
+const anyRate = () => bed.broker.rules({ connectsPerSecond: null });
 
 test.serial("keys that expired between two connects: the second handshake is signed with new ones", async (t) => {
   await anyRate();
@@ -164,7 +163,7 @@ test.serial("keys that expired between two connects: the second handshake is sig
   const { connection, said } = await connected(t, session, web(QUICK));
   const { expiration } = await session.credentials();
   await until(() => Date.now() > expiration.getTime());
-  await heardAfter(connection, "connect", () => kick(bed, connection));
+  await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
   const [first, second, ...more] = await signers(connection);
   t.not(first, second);
   t.deepEqual([more, said.disconnect.length], [[], 1]);
@@ -177,7 +176,7 @@ test.serial("keys that were revoked: the signature is refused once, and heals wi
   const { connection, said } = await connected(t, session, web(QUICK));
   const { accessKeyId } = await session.credentials();
   await bed.revoke(accessKeyId);
-  await heardAfter(connection, "connect", () => kick(bed, connection));
+  await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
   const [, refused, ...more] = said.disconnect;
   t.like(refused, { wasConnected: false, expected: false });
   t.is(refused.error.code, "ERR_MQTT_CONNECT_REFUSED");
@@ -246,7 +245,7 @@ for (const tlsVersion of ["1.2", "1.3"]) {
       const certificate = await issue(bed, dir, name, ec256.privateKey, 90);
       write({ certificate });
       await bed.control("PUT", "/certificates/ec256", { status: "revoked" });
-      await heardAfter(connection, "connect", () => kick(bed, connection));
+      await heardAfter(connection, "connect", () => bed.broker.kick(connection.clientId));
       await roundTrip(t, connection);
       const shown = (await seen(bed, connection.clientId)).map(({ clientCertificate }) => clientCertificate);
       t.deepEqual(shown, ["ec256", name]);
@@ -263,7 +262,7 @@ test.serial(
     const { session, write } = rotating(t, bed, contentOf(ec256));
     const { connection } = await connected(t, session, { endpoint: bed.mqtt.tls.endpoint, ...QUICK });
     await bed.control("PUT", "/certificates/ec256", { status: "revoked" });
-    await heardAfter(connection, "disconnect", () => kick(bed, connection));
+    await heardAfter(connection, "disconnect", () => bed.broker.kick(connection.clientId));
     const { error } = await heard(connection, "disconnect");
     t.is(error.code, "ERR_CERTIFICATE_REFUSED", error.message);
     const back = heard(connection, "connect");

@@ -71,16 +71,6 @@ export async function seen(bed, clientId, event = "mqtt.connect") {
   return log.filter((entry) => entry.clientId === clientId);
 }
 
-/** The broker ends a connection: DISCONNECT with a reason, or without one a bare end. */
-export function kick(bed, { clientId }, reason = undefined) {
-  return bed.control("POST", `/mqtt/clients/${clientId}/kick`, reason === undefined ? {} : { reason });
-}
-
-/** The broker publishes. */
-export function publish(bed, topic, message = {}) {
-  return bed.control("POST", "/mqtt/publish", { topic, ...message });
-}
-
 /** Options of a connection that a custom authorizer lets in. */
 export function authorized(bed, overrides = {}) {
   const { name, tokenKey, token, signature, user, password } = bed.mqtt.authorizer;
@@ -107,7 +97,7 @@ export class Faults {
   }
 
   tell(bed) {
-    return bed.control("PUT", "/mqtt/faults", this.#all);
+    return bed.broker.faults(this.#all);
   }
 }
 
