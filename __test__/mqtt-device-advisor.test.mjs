@@ -178,7 +178,7 @@ for (const lasting of [{}, { sessionExpirySeconds: 60 }]) {
   const kept = lasting.sessionExpirySeconds === undefined ? "a session that ends" : "a session that is kept";
   test(`a message of QoS 1 is sent again when no PUBACK comes, in ${kept}`, async (t) => {
     const { connection, said } = await connected(t, session(t), options({ ...client, ...lasting, ackTimeoutMs: 300 }));
-    t.is((await connection.publish(`${client.clientId}/t`, "once more", { qos: 1 })).reasonCode, 0);
+    t.true((await connection.publish(`${client.clientId}/t`, "once more", { qos: 1 })).reasonCode < 0x80);
     t.is(said.disconnect[0].error.code, "ERR_MQTT_NO_ANSWER");
     const sent = await seen(bed, client.clientId, "mqtt.publish");
     // On a busy machine the second answer may come too late as well.

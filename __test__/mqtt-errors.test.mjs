@@ -117,7 +117,7 @@ for (const [title, [fault, more, code, says]] of Object.entries(breaking)) {
       const { connection, said } = await opened(t, session(t), options({ ...client, protocolVersion, ...more }));
       await connection.connect();
       const { reasonCode } = await connection.publish(`${client.clientId}/t`, "gets through", { qos: 1 });
-      t.is(reasonCode, 0);
+      t.true(reasonCode < 0x80);
       // The acknowledgement may come before the end.
       await until(() => said.disconnect.length > 0);
       told(t, said.disconnect[0], code, says);
