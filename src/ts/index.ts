@@ -25,8 +25,8 @@ export { fromContainer } from "./fromContainer";
 export { fromCustom } from "./fromCustom";
 export { fromIot } from "./fromIot";
 export { fromWebIdentity } from "./fromWebIdentity";
-export type { Job } from "./mqtt/aws/Job";
-export type { Jobs } from "./mqtt/aws/Jobs";
+export { Job } from "./mqtt/aws/Job";
+export { Jobs } from "./mqtt/aws/Jobs";
 export type {
   JobDetails,
   JobEnd,
@@ -35,7 +35,7 @@ export type {
   JobProgressOptions,
   JobsOptions,
 } from "./mqtt/aws/jobTypes";
-export type { Shadow } from "./mqtt/aws/Shadow";
+export { Shadow } from "./mqtt/aws/Shadow";
 export type {
   ShadowApply,
   ShadowApplying,

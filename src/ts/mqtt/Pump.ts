@@ -26,6 +26,9 @@ export interface Side extends Deliveries {
   broken(failure: NativeError): void;
 }
 
+/** Filled and read in one call: one for all pumps of the thread. */
+let words: Uint32Array | undefined;
+
 // Functions of no pump: scheduling one makes no closure.
 let fetchLater: (pump: Pump) => void;
 let flushDue: (pump: Pump) => void;
@@ -34,7 +37,6 @@ export class Pump {
   readonly batch = new Batch();
   readonly #native: NativeMqttConnection;
   readonly #side: Side;
-  #words: Uint32Array | undefined;
   /** The batch goes at the end of this turn. */
   #due = false;
   /** There is something to fetch. */
@@ -96,8 +98,7 @@ export class Pump {
 
   /** Deals with what is there, as much as one turn may take; whether there is more. */
   #portion(): boolean {
-    this.#words ??= new Uint32Array(WORDS);
-    const words = this.#words;
+    words ??= new Uint32Array(WORDS);
     const found = this.#native.collect(words);
     if (typeof found === "number") {
       unpack(words, found & ~MORE, undefined, this.#side);

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::alarm_clock::AlarmClock;
 use super::keeping::Keeping;
 use super::mailbox::Mailbox;
+use super::notices::Notices;
 use super::operations::{Operations, Owner, Unacknowledged};
 use super::store::{Done, Pending};
 use super::transport::{Transport, Turn};
@@ -31,6 +32,7 @@ pub(super) struct Driver {
     dial: Arc<dyn Dial>,
     around: Surroundings,
     clock: AlarmClock,
+    notices: Notices,
     dialing: Option<Dialing>,
     transport: Option<Transport>,
     /// Links that are taking leave.
@@ -88,6 +90,7 @@ impl Driver {
     ) -> Self {
         Self {
             clock: AlarmClock::new(around.alarm.clone()),
+            notices: Notices::new(around.alarm.clone(), around.network.clone()),
             machine: begin.machine,
             mailbox,
             dial,
@@ -148,7 +151,7 @@ impl Driver {
         let due = self.machine.poll_timeout();
         let due = if held_up { due.map(|due| due.min(self.now().after(HELD_UP))) } else { due };
         self.clock.set(due);
-        let Self { mailbox, dialing, transport, clock, around, keeping, .. } = self;
+        let Self { mailbox, dialing, transport, clock, notices, keeping, .. } = self;
         tokio::select! {
             // Commands are taken in every round, whatever it is that has happened.
             biased;
@@ -158,8 +161,7 @@ impl Driver {
             done = disk(keeping) => Happened::Disk(done),
             () = mailbox.room(), if held_up => Happened::Room,
             () = clock.rings() => Happened::Time,
-            change = around.alarm.changed() => Happened::Changed(change),
-            () = around.network.came(), if wanted => Happened::NetworkCame,
+            change = notices.next(wanted) => change.map_or(Happened::NetworkCame, Happened::Changed),
         }
     }
 

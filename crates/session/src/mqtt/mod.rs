@@ -13,7 +13,7 @@
 //! | `transport` | a link's buffers |
 //! | `open` | from options to a connection |
 //! | `route`, `wire`, `dialer`, `upgrading` | the way, what carries MQTT, and who brings it up: TLS, WebSocket in TLS |
-//! | `alarm_clock` | the driver's timer |
+//! | `alarm_clock`, `notices` | the driver's timer, and what the system tells |
 //!
 //! # How it is used
 //!
@@ -37,6 +37,7 @@ mod dialer;
 mod driver;
 mod keeping;
 mod mailbox;
+mod notices;
 mod open;
 mod operations;
 pub mod options;

@@ -16,6 +16,8 @@ use super::wire::Wire;
 
 /// So much is read before it is dealt with.
 const READ: usize = 64 * 1024;
+/// Kept for the next bytes of a silent link.
+const IDLE: usize = 2 * 1024;
 /// So much is taken from the machine before it is written.
 const WRITE: usize = 64 * 1024;
 /// For what is still to be written when a link is given up. Whoever is gone does not read it anyhow.
@@ -131,7 +133,8 @@ impl Transport {
         }
         let before = self.input.len();
         while self.ended.is_none() && self.input.len() < before + READ {
-            self.input.reserve(READ / 4);
+            // Little while nothing comes: a gateway may have a hundred connections that are silent.
+            self.input.reserve(if self.input.len() == before { IDLE } else { READ / 4 });
             match pin!(self.wire.read_buf(&mut self.input)).poll(context) {
                 Poll::Ready(Ok(0)) => self.ended = Some(Ok(0)),
                 Poll::Ready(Ok(_)) => {}
