@@ -136,7 +136,7 @@ export class MqttConnection extends MqttEvents {
     this.#pump = this.#pumping();
     this.#connecting = new Connecting(this, () => this.#command("disconnect"));
     // In a later tick: nobody can listen yet.
-    for (const warning of native.takeWarnings()) process.nextTick(() => this.#warned(bare(warning)));
+    for (const warning of native.takeWarnings()) process.nextTick(() => this.#warned(warning));
   }
 
   /** Who this connection is to the server: `clientId` of the options, or the one that the server chose. */
@@ -369,7 +369,7 @@ export class MqttConnection extends MqttEvents {
     } else if (type === "subscriptionLost") {
       const [reasonCode = REFUSED] = reasonCodes;
       this.#tell("subscriptionLost", { filter: topic, reasonCode });
-    } else if (type === "warning" && warning !== undefined) this.#warned(bare(warning));
+    } else if (type === "warning" && warning !== undefined) this.#warned(warning);
     else if (type === "closed") this.#ended();
   }
 
