@@ -2,6 +2,7 @@
 // and everything that it and the endpoint have written down is searched for them.
 
 import { readFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import test from "ava";
@@ -26,6 +27,19 @@ const faults = {
   status: { code: 403, body: '{"message":"canarySECRET canaryTOKEN"}' },
 };
 
+/** A PUBLISH of QoS 3, which there is not, with a payload. */
+function nonsense(payload) {
+  const rest = `\0\x01t\0\x01\0${payload}`;
+  return Buffer.from(`6${String.fromCharCode(rest.length)}${rest}`, "latin1").toString("hex");
+}
+
+const mqttSecrets = { payload: "canary-message-payload", will: "canary-will-payload" };
+const mqttFaults = {
+  "mqtt none": [],
+  "mqtt puback": [{ mode: "puback", reason: 0x97 }],
+  "mqtt garbage": [{ mode: "garbage", hex: nonsense(mqttSecrets.payload) }],
+};
+
 /** The texts that must not appear, each in the forms that it could take. */
 function canaries() {
   const lines = readFileSync(tb.pki.devices.ec256.privateKey, "utf8").trim().split("\n").slice(1, -1);
@@ -37,8 +51,17 @@ function canaries() {
     "encoded proxy password": encodeURIComponent(password),
     "proxy credentials": `${user}:${password}`,
   };
+  const { authorizer } = tb.mqtt;
+  const ofMqtt = {
+    "authorizer's token": authorizer.token,
+    "authorizer's signature": authorizer.signature,
+    "authorizer's password": authorizer.password,
+    "message's payload": mqttSecrets.payload,
+    "will's payload": mqttSecrets.will,
+    "signature of a WebSocket": "X-Amz-Signature=",
+  };
   const issued = { "secret key": "canarySECRET", "session token": "canaryTOKEN" };
-  const found = Object.entries({ ...given, ...issued }).flatMap(([name, text]) => {
+  const found = Object.entries({ ...given, ...ofMqtt, ...issued }).flatMap(([name, text]) => {
     const bytes = Buffer.from(text);
     return [
       [name, text],
@@ -72,6 +95,11 @@ async function scenario(t, leak) {
     uri: `pkcs11:token=gw;object=ec256?module-path=${tb.tokens.module}&pin-value=${gw.pin}`,
     proxy: tb.proxyUrl(),
     refusing: tb.link.refusing,
+    mqtt: {
+      mqtt: { ...tb.mqtt, refusing: tb.link.refusing },
+      secrets: mqttSecrets,
+      directory: await mkdtemp(join(tb.dir, "secrets-")),
+    },
     leak,
   };
   const env = { RUST_LOG: "trace", RUST_BACKTRACE: "1", NODE_DEBUG: undefined };
@@ -81,7 +109,8 @@ async function scenario(t, leak) {
     const message = await child.message("scene");
     classes = message.classes;
     if (message.scene !== undefined) {
-      await tb.fault(message.scene, faults[message.scene]);
+      if (message.scene in mqttFaults) await tb.control("PUT", "/mqtt/faults", mqttFaults[message.scene]);
+      else await tb.fault(message.scene, faults[message.scene]);
       child.send({});
     }
   }
@@ -94,7 +123,12 @@ test.serial("no secret in any error, log, warning or inspected object, nor in th
   const { output, classes } = await scenario(t);
   const where = output.split("\n").filter((line) => leaks(line).length > 0);
   t.deepEqual(leaks(output), [], where.map((line) => line.slice(0, 40)).join("\n"));
-  t.deepEqual(leaks(readFileSync(join(tb.dir, "requests.jsonl"), "utf8")), []);
+  // What the endpoint was told to send stands there too.
+  const written = readFileSync(join(tb.dir, "requests.jsonl"), "utf8").replaceAll(
+    mqttFaults["mqtt garbage"][0].hex,
+    "",
+  );
+  t.deepEqual(leaks(written), []);
 
   // It was no empty search: every class of error was shown, and so were logs, warnings and credentials.
   for (const name of [
@@ -104,6 +138,7 @@ test.serial("no secret in any error, log, warning or inspected object, nor in th
     "ConnectionError",
     "RequestError",
     "Pkcs11Error",
+    "MqttError",
     "ClosedError",
   ]) {
     t.true(
@@ -118,6 +153,11 @@ test.serial("no secret in any error, log, warning or inspected object, nor in th
     "ERR_EXPIRED_REPLY",
     "ERR_BAD_CREDENTIALS",
     "ERR_CALLBACK_FAILED",
+    "ERR_MQTT_CONNECT_REFUSED",
+    "ERR_MQTT_PUBLISH_REFUSED",
+    "ERR_MQTT_DROPPED",
+    "ERR_MQTT_EXPIRED",
+    "ERR_MQTT_TIMEOUT",
   ]) {
     t.true(
       classes.some((shown) => shown.endsWith(code)),
@@ -136,6 +176,10 @@ test.serial("no secret in any error, log, warning or inspected object, nor in th
     /status: .*zone: 'fresh'/s,
     /status after status: .*lastError: /s,
     /client: STSClient/,
+    /connection: MqttConnection/,
+    /event connect: \{\s+sessionPresent/,
+    /event disconnect: .*ERR_MQTT_PROTOCOL/s,
+    /event dropped: /,
     /cache: ClientCache/,
   ]) {
     t.regex(output, part);
@@ -158,6 +202,8 @@ for (const [leak, found] of [
   ["body", "line 2 of the private key"],
   ["secretAccessKey", "secret key"],
   ["sessionToken", "session token"],
+  ["payload", "message's payload"],
+  ["will", "will's payload"],
 ]) {
   test.serial(`the search finds it when there is something to find: ${leak}`, async (t) => {
     const { output } = await scenario(t, leak);

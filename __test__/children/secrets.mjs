@@ -6,8 +6,9 @@ import { inspect } from "node:util";
 import { STSClient as Client } from "@aws-sdk/client-sts";
 import { fromIot, RefreshableSession } from "../../dist/index.mjs";
 import { unshared } from "../support/sessions.mjs";
+import { connections } from "./secrets-mqtt.mjs";
 
-const { pem, encrypted, passphrase, hsm, uri, proxy, refusing, leak } = JSON.parse(process.argv[2]);
+const { pem, encrypted, passphrase, hsm, uri, proxy, refusing, mqtt, leak } = JSON.parse(process.argv[2]);
 const keyText = readFileSync(pem.privateKey, "utf8");
 const pin = hsm.pkcs11.userPin;
 const logger = Object.fromEntries(
@@ -161,9 +162,11 @@ await failing("wrong PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin
 await failing("no PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: undefined } }).credentials());
 await failing("number as PIN", () => open({ ...hsm, pkcs11: { ...hsm.pkcs11, userPin: () => [pin] } }).credentials());
 
+await connections({ show, failing, arranged, newSession: open, custom }, { pem, hsm, proxy, ...mqtt });
+
 if (leak !== undefined) {
   const keys = await good[0].credentials();
-  console.log(leak === "bytes" ? Buffer.from(pin) : { pin, passphrase, body, proxy, ...keys }[leak]);
+  console.log(leak === "bytes" ? Buffer.from(pin) : { pin, passphrase, body, proxy, ...mqtt.secrets, ...keys }[leak]);
 }
 for (const session of good) await session.close();
 await failing("closed", () => good[0].credentials());
