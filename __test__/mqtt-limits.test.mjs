@@ -96,6 +96,13 @@ test("options: a session without a certificate", async (t) => {
 const many = (count) => Array.from({ length: count }, (_, n) => `f/${n}`);
 const DEEP = "a/b/c/d/e/f/g/h/i";
 
+/** Bytes that another thread might have now. */
+function transferred() {
+  const bytes = new Uint8Array(8);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  return bytes;
+}
+
 /** Calls that are refused at once, whatever the state of the connection. */
 const calls = {
   "QoS 2": [(c) => c.publish("a", "x", { qos: 2 }), "ERR_MQTT_QOS"],
@@ -105,6 +112,11 @@ const calls = {
   "a number as topic": [(c) => c.publish(7, "x"), INVALID],
   "an object as payload": [(c) => c.publish("a", {}), INVALID],
   "no payload": [(c) => c.publish("a"), INVALID],
+  "a payload whose memory is gone": [(c) => c.publish("a", transferred(), { qos: 1 }), INVALID],
+  "correlation data whose memory is gone": [
+    (c) => c.publish("a", "x", { qos: 1, properties: { correlationData: transferred() } }),
+    INVALID,
+  ],
   "a topic with #": [(c) => c.publish("a/#", "x"), "ERR_MQTT_TOPIC"],
   "a topic with +": [(c) => c.publish("a/+/b", "x"), "ERR_MQTT_TOPIC"],
   "a topic with U+0000": [(c) => c.publish("a\0b", "x"), INVALID],

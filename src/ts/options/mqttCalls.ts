@@ -59,9 +59,22 @@ const anyText: Check<string> = (value, param) => {
 };
 
 const bytes: Check<Uint8Array> = (value, param) => {
-  if (isUint8Array(value)) return value;
+  if (isUint8Array(value)) return readable(value, param);
   throw invalid(param, value, "a Uint8Array");
 };
+
+const NO_BYTES = new Uint8Array();
+
+/** Bytes whose memory was transferred to another thread have the length 0, and fail whoever copies them. */
+function readable(value: Uint8Array, param: string): Uint8Array {
+  if (value.length > 0) return value;
+  try {
+    NO_BYTES.set(value);
+  } catch {
+    throw refused(param, "has no memory any more: it was transferred, or shrunk");
+  }
+  return value;
+}
 
 export const userProperties: Check<MqttUserProperties> = (value, param) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(param, value, "an object");
@@ -184,7 +197,8 @@ export function parseClose(options: unknown): number {
 export const topicText = text;
 
 export function parsePayload(payload: unknown): string | Uint8Array {
-  if (typeof payload === "string" || isUint8Array(payload)) return payload;
+  if (typeof payload === "string") return payload;
+  if (isUint8Array(payload)) return readable(payload, "payload");
   throw invalid("payload", payload, "a string or Uint8Array");
 }
 
