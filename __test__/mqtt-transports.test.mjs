@@ -187,6 +187,17 @@ test.serial("keys that were revoked: the signature is refused once, and heals wi
   t.not(first, second);
 });
 
+test.serial("a WebSocket that the server ends after a day comes back, with another signature", async (t) => {
+  await anyRate();
+  const { connection, said } = await connected(t, custom(t), web(QUICK));
+  await connection.subscribe("day", { qos: 1 });
+  const up = await heardAfter(connection, "connect", () => bed.broker.advance(86_400));
+  t.like(up, { sessionPresent: false, resubscribing: 1 });
+  t.like(said.disconnect[0], { wasConnected: true, expected: false });
+  t.is((await bed.log("mqtt.upgrade")).length, 2);
+  await roundTrip(t, connection);
+});
+
 const child = fileURLToPath(new URL("children/mqtt-clock.mjs", import.meta.url));
 const library = ["x86_64", "aarch64", "arm"]
   .map((arch) => `/usr/lib/${arch}-linux-gnu${arch === "arm" ? "eabihf" : ""}/faketime/libfaketime.so.1`)
