@@ -11,6 +11,8 @@ export {
   fromIot,
   fromWebIdentity,
   getDefaultSession,
+  Job,
+  Jobs,
   MqttConnection,
   MqttError,
   Pkcs11Error,
@@ -18,6 +20,7 @@ export {
   RefreshError,
   RequestError,
   refreshable,
+  Shadow,
   setDefaultSession,
   ValidationError,
 } from "./index.js";
