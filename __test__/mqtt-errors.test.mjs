@@ -86,6 +86,7 @@ const breaking = {
     "ERR_MQTT_NO_ANSWER",
     /CONNECT/,
   ],
+  "a session that was not asked for": [{ mode: "connack", reason: 0, sessionPresent: true }, ...PROTOCOL],
   "a bare end": [{ mode: "close" }, ...WORDLESS],
   "an end without close_notify": [{ mode: "close", polite: false, after: 1 }, ...WORDLESS],
   "a reset while the server speaks": [{ mode: "reset-after", bytes: 6, toward: "client" }, ...RESET],
