@@ -3,20 +3,23 @@
 //
 // `MQTT_KILLS` makes it longer, `MQTT_SEED` repeats a run.
 
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import test from "ava";
 import { start } from "./children/run.mjs";
 import { between, randomOf } from "./support/random.mjs";
 import { sessionFor } from "./support/sessions.mjs";
-import { digestOf } from "./support/stored-payload.mjs";
+import { digestOf, payloadOf } from "./support/stored-payload.mjs";
 import { startTestbed } from "./support/testbed.mjs";
 import { until } from "./support/waiting.mjs";
 
 const KILLS = Number(process.env.MQTT_KILLS ?? 200);
 const OFFLINE = Math.ceil(KILLS * 0.8);
+const SENDING = KILLS - OFFLINE;
 const SEED = Number(process.env.MQTT_SEED ?? Math.floor(Math.random() * 2 ** 32));
-/** Of a round: the broker has written down what arrived, and forgets when it is too much. */
+/** Of a round. */
 const KILLS_AT_MOST = 200;
 /** Processes at a time, each on a directory of its own. */
 const CHAINS = 4;
@@ -39,38 +42,95 @@ test.beforeEach(async () => {
 });
 test.after.always(() => bed?.stop());
 
+/** In rounds: the broker has written down what arrived, and forgets when it is too much. */
+function rounds(kills) {
+  const count = Math.ceil(kills / KILLS_AT_MOST);
+  return Array.from({ length: count }, (_, n) => ({ kills: Math.ceil(kills / count), seed: SEED + n }));
+}
+
 test.serial(`offline: nothing of what was stored before ${OFFLINE} kills is lost`, async (t) => {
-  t.timeout(600_000);
-  for (let done = 0, round = 0; done < OFFLINE; done += KILLS_AT_MOST, round++) {
-    // The queue belongs to the endpoint; what there is on the way to it is another matter.
-    const away = { proxy: `http://${bed.link.refusing}` };
-    await survives(t, { kills: Math.min(KILLS_AT_MOST, OFFLINE - done), seed: SEED + round, away: () => away });
+  t.timeout(1_800_000);
+  // The queue belongs to the endpoint; what there is on the way to it is another matter.
+  const away = { proxy: `http://${bed.link.refusing}` };
+  for (const round of rounds(OFFLINE)) await survives(t, { ...round, away });
+});
+
+/** What one connection after the other meets. */
+const faults = [
+  { mode: "no-puback", times: 5, count: 1 },
+  { mode: "reset-after", bytes: 3000, toward: "server", count: 1 },
+  { mode: "reset-after", bytes: 300, toward: "client", count: 1 },
+  { mode: "late-puback", ms: 20, count: 1 },
+  { mode: "close", after: 5, polite: false, count: 1 },
+  { mode: "reset-after", bytes: 20_000, toward: "server", count: 1 },
+  { mode: "no-puback", count: 1 },
+  { mode: "none", count: 1 },
+];
+
+test.serial(`while it sends over a bad link: nothing of what was stored before ${SENDING} kills is lost`, async (t) => {
+  t.timeout(1_800_000);
+  for (const round of rounds(SENDING)) {
+    const script = Array.from({ length: round.kills }, () => faults).flat();
+    await bed.control("PUT", "/mqtt/faults", script);
+    const early = await survives(t, { ...round, away: {} });
+    t.log(`${early} of them before the last process`);
+    t.true(early > 0, "it was killed while it sent");
   }
 });
 
+/** Publishes and gives the numbers whose promise resolves, as they do. */
+function storing(connection, count, promised) {
+  return Promise.allSettled(
+    Array.from({ length: count }, async (_, number) => {
+      await connection.publish(`chain/0/${number}`, payloadOf(0, number), { qos: 1, until: "stored" });
+      promised.push(number);
+    }),
+  );
+}
+
 test.serial(
-  "while it sends: nothing of what was stored is lost with a broker that loses answers and connections",
+  "a close in the midst of storing: every promise settles, what was promised is there for the next connection",
   async (t) => {
-    t.timeout(600_000);
-    const faults = [
-      { mode: "no-puback", times: 5, count: 1 },
-      { mode: "reset-after", bytes: 3000, toward: "server", count: 1 },
-      { mode: "reset-after", bytes: 300, toward: "client", count: 1 },
-      { mode: "late-puback", ms: 20, count: 1 },
-      { mode: "close", after: 5, polite: false, count: 1 },
-      { mode: "reset-after", bytes: 20_000, toward: "server", count: 1 },
-      { mode: "no-puback", count: 1 },
-      { mode: "none", count: 1 },
-    ];
-    const script = Array.from({ length: KILLS }, () => faults).flat();
-    await bed.control("PUT", "/mqtt/faults", script);
-    const released = await survives(t, {
-      kills: Math.min(KILLS_AT_MOST, KILLS - OFFLINE),
-      seed: SEED,
-      away: () => ({}),
-    });
-    t.log(`${released} of them arrived while it was killed`);
-    t.true(released > 0, "it was killed while it sent");
+    const dir = await mkdtemp(join(bed.dir, "durable-"));
+    const chain = { name: "chain", fsync: "always", lives: [] };
+    const session = sessionFor(t, { method: "custom", customCredentials: () => new Promise(() => {}) });
+    const connection = await session.mqtt(optionsOf(chain, dir));
+    const promised = [];
+    const outcomes = storing(connection, 500, promised);
+    await connection.close();
+    const rejected = (await outcomes).filter(({ status }) => status === "rejected");
+    t.true(rejected.every(({ reason }) => reason.code === "ERR_CLOSED"));
+    chain.lives.push({ tried: 500, promised });
+    await deliver(t, chain, dir);
+    t.log(compare(t, chain, await received()));
+  },
+);
+
+test.serial(
+  "a worker that is terminated in the midst of storing leaves the directory free, and all that was promised",
+  async (t) => {
+    const dir = await mkdtemp(join(bed.dir, "durable-"));
+    const chain = { name: "chain", fsync: "always", lives: [] };
+    const random = randomOf(SEED);
+    for (let life = 0; life < 10; life++) {
+      const promised = [];
+      const workerData = { options: optionsOf(chain, dir), topic: "chain", life, connects: false, burst: 8 };
+      const worker = new Worker(new URL("children/mqtt-durable.mjs", import.meta.url), { workerData });
+      const enough = between(random, 1, 100);
+      let tried = 0;
+      const failed = once(worker, "error").then(([error]) => Promise.reject(error));
+      const exited = once(worker, "exit");
+      worker.on("message", (line) => {
+        if (/^\d+$/.test(line)) promised.push(Number(line));
+        else if (line.startsWith("try ")) tried = Number(line.slice(4));
+        if (promised.length === enough) worker.terminate();
+      });
+      await Promise.race([exited, failed]);
+      // What it said last may not have been heard.
+      chain.lives.push({ tried: tried + 8, promised });
+    }
+    await deliver(t, chain, dir);
+    t.log(compare(t, chain, await received()));
   },
 );
 
@@ -87,7 +147,7 @@ async function survives(t, { kills, seed, away }) {
   let left = kills;
   await Promise.all(
     chains.map(async (chain) => {
-      while (left-- > 0) chain.lives.push(await live(chain, dir, away()));
+      while (left-- > 0) chain.lives.push(await live(chain, dir, away));
     }),
   );
   const before = (await received()).length;

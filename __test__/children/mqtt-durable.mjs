@@ -1,14 +1,15 @@
-// Publishes numbered messages into a queue on disk until it is killed: `{ options, topic, life, connects, burst }` in. Says
-// with a line each what it is about to do and what was done: `begun`, `open`, `try N` before the numbers below N are
-// published, and each number whose promise has resolved.
+// Publishes numbered messages into a queue on disk until its process is killed, or the worker that it is terminated:
+// `{ options, topic, life, connects, burst }` in. Says with a line each what it is about to do and what was done: `begun`,
+// `open`, `try N` before the numbers below N are published, and each number whose promise has resolved.
 
 import { writeSync } from "node:fs";
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { RefreshableSession } from "../../dist/index.mjs";
 import { payloadOf } from "../support/stored-payload.mjs";
 
-const { options, topic, life, connects, burst } = JSON.parse(process.argv[2]);
+const { options, topic, life, connects, burst } = isMainThread ? JSON.parse(process.argv[2]) : workerData;
 // At once and whole: what was written is known, whatever comes next.
-const say = (line) => writeSync(1, `${line}\n`);
+const say = (line) => (isMainThread ? writeSync(1, `${line}\n`) : parentPort.postMessage(String(line)));
 
 // A connection that is not to be up holds no process.
 setInterval(() => {}, 60_000);
