@@ -82,8 +82,12 @@ async function run(aws, session) {
 /** Runs the example that goes on calling, with an outage in its middle. */
 async function outage(aws, session) {
   await control(aws, "PUT", "/aliases/gateway-role", { durationSeconds: 10 });
+  await control(aws, "DELETE", "/log");
   const child = await example(aws, session, "outage", "12");
   const end = once(child, "exit");
+  // From its first keys on: a machine that has much to do starts slowly.
+  const fetched = async () => (await control(aws, "GET", "/log?event=request&service=iot")).length > 0;
+  while (child.exitCode === null && !(await fetched())) await setTimeout(100);
   await setTimeout(3000);
   await control(aws, "PUT", "/faults", { mode: "status", code: 503 });
   await setTimeout(4000);

@@ -89,7 +89,7 @@ impl From<Delivery> for NativeMqttEvent {
                 ..Self::new("disconnected")
             },
             Delivery::Reconnecting { delay, attempt } => Self {
-                delay_ms: Some(delay.as_secs_f64() * 1000.0),
+                delay_ms: Some(f64::from(u32::try_from(delay.as_millis()).unwrap_or(u32::MAX))),
                 attempt: Some(attempt),
                 ..Self::new("reconnecting")
             },

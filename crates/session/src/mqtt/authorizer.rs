@@ -1,7 +1,7 @@
 //! A custom authorizer's parameters: in the user name's query string over MQTT, as query parameters over WebSocket (AWS
 //! IoT developer guide, "Connecting to AWS IoT Core by using custom authentication").
 
-use refresh_session_core::{Error, Result};
+use refresh_session_core::{Error, Result, Secret};
 use refresh_session_mqtt::Text;
 
 use super::options::MqttAuthorizer;
@@ -13,22 +13,16 @@ const SIGNATURE: &str = "x-amz-customauthorizer-signature";
 ///
 /// # Errors
 /// `ERR_INVALID_OPTION` naming the option: AWS takes the token's name, value and signature together.
-pub(super) fn parameters(options: &MqttAuthorizer) -> Result<Vec<(String, String)>> {
+pub(super) fn parameters(options: &MqttAuthorizer) -> Result<Vec<(String, Secret)>> {
     let mut all = Vec::new();
     if let Some(name) = &options.name {
-        all.push((NAME.to_owned(), name.clone()));
+        all.push((NAME.to_owned(), name.as_str().into()));
     }
     match (&options.token_key_name, &options.token_value, &options.token_signature) {
         (None, None, None) => {}
         (Some(name), Some(value), Some(signature)) => {
-            let text = |secret: &refresh_session_core::Secret, param| {
-                secret
-                    .expose_str()
-                    .map(str::to_owned)
-                    .ok_or_else(|| Error::invalid_option(param, "is not UTF-8"))
-            };
-            all.push((name.clone(), text(value, "customAuthorizer.tokenValue")?));
-            all.push((SIGNATURE.to_owned(), text(signature, "customAuthorizer.tokenSignature")?));
+            all.push((name.clone(), value.clone()));
+            all.push((SIGNATURE.to_owned(), signature.clone()));
         }
         (name, value, _) => {
             let param = match (name, value) {
@@ -55,18 +49,20 @@ pub(super) fn in_username(options: &MqttAuthorizer, username: Option<&str>) -> R
         return Err(Error::invalid_option("username", "holds a `?`, behind which `customAuthorizer` stands"));
     }
     let all = parameters(options)?;
-    let query: Vec<_> =
-        all.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    let query: Vec<_> = all
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name.as_bytes()), encoded(value.expose())))
+        .collect();
     let mark = if query.is_empty() { "" } else { "?" };
     Ok(format!("{username}{mark}{}", query.join("&")).as_str().into())
 }
 
 /// Percent-encoded but for what RFC 3986 leaves unreserved.
-pub(super) fn encoded(text: &str) -> String {
+fn encoded(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut all, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            all.push(char::from(byte));
+    bytes.iter().fold(String::new(), |mut all, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            all.push(char::from(*byte));
         } else {
             // Writing to a String does not fail.
             let _ = write!(all, "%{byte:02X}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use refresh_session_core::{Code, Error, Result, Secret, Warning};
+use refresh_session_core::{Code, Error, Result, Warning};
 use refresh_session_mqtt::Settings;
 use refresh_session_tls::{Target, Trust};
 
@@ -108,8 +108,7 @@ fn upgrading(
         return Ok(None);
     }
     let proof = if let Some(authorizer) = &options.authorizer {
-        let parameters = authorizer::parameters(authorizer)?;
-        Proof::Authorizer(parameters.into_iter().map(|(name, value)| (name, Secret::from(value))).collect())
+        Proof::Authorizer(authorizer::parameters(authorizer)?)
     } else {
         let region = options.region.take().or_else(|| place.region.clone());
         let region = region.or_else(|| options.session_region.take()).ok_or_else(no_region)?;

@@ -116,7 +116,7 @@ pub enum Delivery {
     Reconnecting {
         /// From now.
         delay: Duration,
-        /// It will be the attempt of this number since the last good connection.
+        /// It will be the attempt of this number since the last good connection, whose loss counts as the first.
         attempt: u32,
     },
     /// A message that was in the queue on disk from an earlier process, or that settled when it was stored, is over.
