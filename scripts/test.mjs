@@ -9,6 +9,7 @@ const steps = [
   { name: "lint: Rust", command: "cargo clippy --quiet --workspace --all-targets --locked -- -D warnings" },
   { name: "build: addon", command: "npm run --silent build:native -- --release", needed: true },
   { name: "build: TypeScript", command: "npm run --silent build:js", needed: true },
+  { name: "platform packages: snapshot", command: "node scripts/platforms.mjs --check" },
   { name: "public types: snapshot", command: "node scripts/rollup-types.mjs --check" },
   { name: "flags of the command line: snapshot", command: "node scripts/cli-flags.mjs --check" },
   { name: "public types: what compiles and what must not", command: "npx tsc -p __test__/types/tsconfig.json" },

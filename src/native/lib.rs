@@ -16,6 +16,7 @@
 //! | `mqtt` | the MQTT connection |
 //! | `lifecycle` | counts Node environments; the last one to go closes the tokens |
 //! | `guard` | no panic crosses into Node |
+//! | `version` | which version this is |
 //!
 //! Nothing here throws: what can fail returns either a value or an error object, so that the TypeScript side builds
 //! the typed error in one place. Internal: not part of the public API.
@@ -45,3 +46,4 @@ mod session;
 mod status;
 mod sts;
 mod text;
+mod version;

@@ -1,61 +1,77 @@
 /**
  * Finds and loads the native addon.
  *
- * Tried in order: the file beside `package.json` (a checkout), then the platform packages that npm installed as
- * optional dependencies. Nothing is spawned and no environment variable is read: which file becomes code in a process
- * that holds credentials is not for the environment to say. Where npm installed two C libraries' packages, the one
- * that does not fit fails to load and the next is tried.
+ * Looked for in order: beside this file (where a bundler has put both), beside `package.json` (a checkout), in the
+ * platform package that npm installed as an optional dependency. The first that is there decides. Nothing is spawned and
+ * no environment variable is read: which file becomes code in a process that holds credentials is not for the environment
+ * to say. The file's headers are looked at before the system maps it, and its version before it is used.
  */
 
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { isMainThread } from "node:worker_threads";
+import { readElf } from "./addon/elf";
+import { archOf, PLATFORMS, type Platform, platformHere } from "./addon/platform";
+import { damaged, gone, missing, otherProcessor, otherVersion, unloadable, unsupported } from "./addon/refusal";
 import type * as binding from "./binding";
-import { ConfigurationError } from "./errors";
+import { isMainThread } from "./thread";
+
+/** Of package.json; put in by `scripts/bundle.mjs`. */
+declare const VERSION: string;
 
 const NAME = "refresh-session";
 
-/** Platform suffixes by `process.platform` and `process.arch`, best first. */
-const SUFFIXES: Record<string, string[]> = {
-  "linux arm64": ["linux-arm64-gnu", "linux-arm64-musl"],
-  "linux arm": ["linux-arm-gnueabihf", "linux-arm-musleabihf"],
-  "linux x64": ["linux-x64-gnu", "linux-x64-musl"],
-  "darwin arm64": ["darwin-arm64"],
-  "darwin x64": ["darwin-x64"],
-  "win32 x64": ["win32-x64-msvc"],
-  "win32 arm64": ["win32-arm64-msvc"],
-};
+// Not the `require` of this module: bundlers would look for the addon when they build, and not find it when it runs.
+const load = createRequire(__filename);
 
-function load(): typeof binding {
-  const platform = `${process.platform} ${process.arch}`;
-  const suffixes = SUFFIXES[platform] ?? [];
-  const failures: unknown[] = [];
-  for (const suffix of suffixes) {
-    for (const candidate of [join(__dirname, "..", `${NAME}.${suffix}.node`), `${NAME}-${suffix}`]) {
-      try {
-        return require(candidate);
-      } catch (failure) {
-        if (!isMissing(failure, candidate)) failures.push(failure);
-      }
-    }
+function find(platform: Platform): string {
+  const { suffix } = platform;
+  if (suffix === undefined) throw unsupported(platform);
+  const file = `${NAME}.${suffix}.node`;
+  for (const path of [join(__dirname, file), join(__dirname, "..", file)]) if (existsSync(path)) return path;
+  const wanted = `${NAME}-${suffix}`;
+  const path = resolved(wanted);
+  if (path !== undefined) return path;
+  if (resolved(`${wanted}/package.json`) !== undefined) throw gone(wanted);
+  const others = PLATFORMS.filter((other) => resolved(`${NAME}-${other.suffix}/package.json`) !== undefined);
+  throw missing(platform, wanted, VERSION, others);
+}
+
+function resolved(name: string): string | undefined {
+  try {
+    return load.resolve(name);
+  } catch {
+    return undefined;
   }
-  const wanted = suffixes.map((suffix) => `${NAME}-${suffix}`).join(" or ");
-  throw new ConfigurationError({
-    code: "ERR_NATIVE_ADDON",
-    message: `no native addon for ${platform} could be loaded`,
-    hint:
-      wanted === ""
-        ? "There is no prebuilt package for this platform."
-        : `Install ${wanted}; a lock file made on another platform may have left it out.`,
-    cause: failures.length === 0 ? undefined : new AggregateError(failures, "what was found did not load"),
-  });
 }
 
-function isMissing(failure: unknown, candidate: string): boolean {
-  const { code, message } = failure as { code?: unknown; message?: unknown };
-  return code === "MODULE_NOT_FOUND" && String(message).includes(candidate);
+function open(path: string, platform: Platform): typeof binding {
+  const orSay = <T>(step: () => T): T => {
+    try {
+      return step();
+    } catch (failure) {
+      throw unloadable(path, platform, failure);
+    }
+  };
+  if (process.platform === "linux") {
+    const elf = orSay(() => readElf(path));
+    if (elf === undefined || !elf.whole) throw damaged(path);
+    const arch = archOf(elf);
+    if (arch !== process.arch) throw otherProcessor(path, arch);
+  }
+  const addon: typeof binding = orSay(() => load(path));
+  if (addon.VERSION !== VERSION) throw otherVersion(path, addon.VERSION, VERSION);
+  return addon;
 }
 
-export const native = load();
+function loaded(): typeof binding {
+  const platform = platformHere();
+  return open(find(platform), platform);
+}
+
+export const native = loaded();
 
 // Node runs the addon's own hook on an orderly end only, not on `process.exit()`; a worker's end is not the process's.
-if (isMainThread) process.on("exit", () => native.endProcess());
+process.on("exit", () => {
+  if (isMainThread()) native.endProcess();
+});

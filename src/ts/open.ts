@@ -3,7 +3,6 @@
  * option at fault.
  */
 
-import { threadId } from "node:worker_threads";
 import { bare } from "./bare";
 import type { NativeAssumeRole, NativeCustomReply, NativeTextReply } from "./binding";
 import { CredentialsCallback } from "./custom/callback";
@@ -17,6 +16,7 @@ import { parseIotOptions } from "./options/iot";
 import { parseStsOptions, parseWebIdentityOptions } from "./options/sts";
 import { baseProvider, sourceOf } from "./sts/base";
 import type { MfaTokenProvider } from "./sts/types";
+import { threadId } from "./thread";
 import type { AwsCredentialIdentityProvider, CustomCredentials } from "./types";
 import { weakly } from "./weakly";
 
@@ -74,7 +74,7 @@ export const openContainer: Open = (options, hear, beside) => {
   const { common, container: given, accountId, reporting, region } = parseContainerOptions(options, beside);
   return made((heard) => {
     // Every thread of Node.js has an environment of its own.
-    const container = bare({ same: String(threadId), given });
+    const container = bare({ same: String(threadId()), given });
     const session = native.openContainer(common, container, heard, readEnvironment, nothing);
     const caller = { source: "container", timeoutMs: common.timeoutMs };
     return { method: "container", session, region, reporting, accountId, caller, hear };

@@ -1,7 +1,7 @@
-import { threadId } from "node:worker_threads";
 import { bare } from "../bare";
 import type { NativeCustomFailure, NativeCustomReply } from "../binding";
 import { Calls } from "../calls";
+import { threadId } from "../thread";
 import { failed } from "./failure";
 import { keysOf, ShapeError } from "./shape";
 
@@ -38,7 +38,7 @@ export class CredentialsCallback {
     const { call, argument, name, withAccountId, settings } = owner;
     // A text or number has no identity: its session is alone.
     const beside = argument === undefined ? call : isObject(argument) ? argument : {};
-    const same = `${threadId} ${idOf(call)} ${idOf(beside)} ${name} ${withAccountId} ${JSON.stringify(settings)}`;
+    const same = `${threadId()} ${idOf(call)} ${idOf(beside)} ${name} ${withAccountId} ${JSON.stringify(settings)}`;
     const ofCall = entry(callbacks, call, () => new WeakMap<object, Map<string, CredentialsCallback>>());
     const ofBoth = entry(ofCall, beside, () => new Map<string, CredentialsCallback>());
     return entry(ofBoth, same, () => new CredentialsCallback(same, ask, name, withAccountId));

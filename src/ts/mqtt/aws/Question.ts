@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { MqttError } from "../../errors";
 import type { Fields } from "./answers";
 
@@ -14,7 +13,7 @@ interface QuestionInit {
 
 /** A question that waits for its answer. */
 export class Question {
-  readonly token = randomUUID();
+  readonly token = crypto.randomUUID();
   readonly topic: string;
   /** Of the topics that bring the answer; may hold a `+`. */
   readonly answers: string;

@@ -1,0 +1,113 @@
+// The packages as they are published: the root package, and one for each platform whose binary is there.
+//
+//   node scripts/pack.mjs [--out .cache/pack] [--addons .] [--all]
+//
+// Binaries are taken from `--addons`, or from `npm/<platform>/`; with `--all` a missing one is an error. The manifest in
+// the repository has no `optionalDependencies`, or `npm install` in a checkout would ask for packages of a version that
+// is not published yet; they are written here. A file that is not on the list below is an error, on either side.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { manifestOf, platforms, rootManifest } from "./platforms.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The root package. npm adds nothing to it that is not here. */
+export const ROOT_FILES = [
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "dist/cli.js",
+  "dist/index.js",
+  "dist/index.mjs",
+  "index.d.mts",
+  "index.d.ts",
+  "package.json",
+];
+
+/** A platform package. */
+export const platformFiles = ({ binary }) => ["LICENSE", "README.md", "package.json", binary];
+
+/** Fields of package.json that speak to those who work on it. */
+const OF_THE_REPOSITORY = ["scripts", "devDependencies", "ava", "napi"];
+
+/** The root package's manifest as it is published. */
+export function publishedManifest() {
+  const kept = Object.entries(rootManifest).filter(([field]) => !OF_THE_REPOSITORY.includes(field));
+  const { version } = rootManifest;
+  return {
+    ...Object.fromEntries(kept),
+    optionalDependencies: Object.fromEntries(platforms.map(({ name }) => [name, version])),
+  };
+}
+
+/** Packs what there is; `out` is emptied before. */
+export function pack({ out, addons = root, all = false }) {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const stage = join(out, "stage");
+  const packed = [];
+  for (const platform of platforms) {
+    const binary = [addons, join(root, platform.folder)].map((dir) => join(dir, platform.binary)).find(existsSync);
+    if (binary === undefined) {
+      if (all) throw new Error(`${platform.binary} is neither in ${addons} nor in ${platform.folder}`);
+      continue;
+    }
+    const folder = join(stage, platform.name);
+    write(folder, "package.json", manifestOf(platform));
+    copy(join(root, platform.folder, "README.md"), join(folder, "README.md"));
+    copy(join(root, "LICENSE"), join(folder, "LICENSE"));
+    copy(binary, join(folder, platform.binary));
+    packed.push({ ...platform, ...npmPack(folder, out, platformFiles(platform)) });
+  }
+  const folder = join(stage, rootManifest.name);
+  write(folder, "package.json", publishedManifest());
+  for (const path of ROOT_FILES) if (path !== "package.json") copy(join(root, path), join(folder, path));
+  return { root: { name: rootManifest.name, ...npmPack(folder, out, ROOT_FILES) }, platforms: packed };
+}
+
+function npmPack(folder, out, wanted) {
+  const args = ["pack", folder, "--json", "--ignore-scripts", "--pack-destination", out];
+  const [{ filename, files, size, unpackedSize }] = JSON.parse(execFileSync("npm", args, quietly));
+  const paths = files.map(({ path }) => path).sort();
+  const sorted = [...wanted].sort();
+  if (paths.join() !== sorted.join()) throw new Error(`${filename} holds ${paths}, and should hold ${sorted}`);
+  return { folder, tarball: join(out, filename), files: paths, size, unpackedSize };
+}
+
+const quietly = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 26 };
+
+function write(folder, name, manifest) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+function copy(from, to) {
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, to);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      out: { type: "string", default: join(root, ".cache/pack") },
+      addons: { type: "string", default: root },
+      all: { type: "boolean", default: false },
+    },
+  });
+  const made = pack({ ...values, out: resolve(values.out), addons: resolve(values.addons) });
+  const megabytes = (bytes) => (bytes / 1e6).toFixed(2).padStart(6);
+  for (const { name, tarball, size, unpackedSize } of [made.root, ...made.platforms]) {
+    console.log(`${megabytes(size)} MB, installed ${megabytes(unpackedSize)} MB  ${name}  ${tarball}`);
+  }
+  const absent = platforms.filter(({ name }) => !made.platforms.some((packed) => packed.name === name));
+  if (absent.length > 0) console.log(`no binary here for: ${absent.map(({ abi }) => abi).join(", ")}`);
+  // A platform's package must leave room for the JavaScript beside it.
+  for (const { name, folder, binary } of made.platforms) {
+    const bytes = statSync(join(folder, binary)).size + made.root.unpackedSize;
+    console.log(`${megabytes(bytes)} MB installed in all with ${name} (bar for a release build: 5 MB)`);
+  }
+}
