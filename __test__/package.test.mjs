@@ -76,7 +76,11 @@ test("package.json can be read through the package", (t) => {
 
 test("types come first in the exports, or TypeScript does not find them", (t) => {
   t.deepEqual(Object.keys(manifest.exports), [".", "./package.json"]);
-  for (const [condition, targets] of Object.entries(manifest.exports["."])) {
+  const { module: bundled, ...conditions } = manifest.exports["."];
+  // Bundlers alone know this condition, and must not follow the ES module's `createRequire`.
+  t.is(bundled, "./dist/index.js");
+  t.deepEqual(Object.keys(conditions), ["import", "require"]);
+  for (const [condition, targets] of Object.entries(conditions)) {
     t.deepEqual(Object.keys(targets), ["types", "default"], condition);
   }
 });

@@ -17,7 +17,6 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The root package. npm adds nothing to it that is not here. */
 export const ROOT_FILES = [
-  "CHANGELOG.md",
   "LICENSE",
   "README.md",
   "dist/cli.js",

@@ -9,6 +9,7 @@ fail() { printf 'setup: %s\n' "$1" >&2; exit 1; }
 package_of() {
   case "$1" in
     cc) echo build-essential ;;
+    musl-gcc) echo musl-tools ;;
     openssl) echo openssl ;;
     faketime) echo faketime ;;
     gnutls-serv) echo gnutls-bin ;;

@@ -587,4 +587,4 @@ export declare function openSts(common: NativeCommonOptions, options: NativeStsO
 export declare function openWebIdentity(common: NativeCommonOptions, options: NativeWebIdentityOptions, listen: (event: NativeEvent) => void, ask?: (call: number) => Promise<NativeTextReply>, abort?: (call: number) => void): NativeSession | NativeError
 
 /** The version of this addon; `src/ts/native.ts` compares it with the package's. */
-export const VERSION: string
+export declare const VERSION: string

@@ -1,5 +1,10 @@
-// The ES module face of the one CommonJS instance: native state must not exist twice.
-export {
+// The ES module face of the one CommonJS instance: native state must not exist twice. Not imported but required: an error
+// that a CommonJS module throws while it is imported, Node.js 20 gives to the importer and then throws past every handler.
+
+import { createRequire } from "node:module";
+import type * as commonjs from "./index.js";
+
+export const {
   ClosedError,
   ConfigurationError,
   ConnectionError,
@@ -23,4 +28,4 @@ export {
   Shadow,
   setDefaultSession,
   ValidationError,
-} from "./index.js";
+}: typeof commonjs = createRequire(import.meta.url)("./index.js");

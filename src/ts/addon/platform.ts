@@ -49,7 +49,8 @@ export function platformHere(): Platform {
   const libc = process.platform === "linux" ? libcHere() : undefined;
   const name = `${process.platform} ${process.arch}${libc === undefined ? "" : ` (${libc})`}`;
   // A 32-bit Node.js for ARMv6 calls itself `arm` as well; the addon's instructions would end the process.
-  if (process.arch === "arm" && machine().startsWith("armv6")) return { name: `${name} on ARMv6`, suffix: undefined, libc };
+  if (process.arch === "arm" && machine().startsWith("armv6"))
+    return { name: `${name} on ARMv6`, suffix: undefined, libc };
   return PLATFORMS.find((platform) => platform.name === name) ?? { name, suffix: undefined, libc };
 }
 

@@ -23,12 +23,19 @@ export function unsupported({ name }: Platform): ConfigurationError {
 }
 
 /** The package of this platform is not installed; `others` are those that are. */
-export function missing(platform: Platform, wanted: string, version: string, others: readonly Platform[]): ConfigurationError {
+export function missing(
+  platform: Platform,
+  wanted: string,
+  version: string,
+  others: readonly Platform[],
+): ConfigurationError {
   const [other] = others;
   const instead = other === undefined ? "" : `; the one that is there is for ${other.name}`;
   const hints = [`Run \`npm install ${npmPlatform(platform)}\` and see that optional dependencies are not left out.`];
   if (other === undefined) {
-    hints.push(`A lock file made on another platform may lack it: then \`npm install ${wanted}@${version} --save-optional\`.`);
+    hints.push(
+      `A lock file made on another platform may lack it: then \`npm install ${wanted}@${version} --save-optional\`.`,
+    );
   } else {
     hints.push("node_modules must be installed for the platform that it runs on.");
   }
@@ -95,7 +102,7 @@ function explained(path: string, { libc }: Platform, code: unknown, said: string
       hint: `Install the package for ${libc}, or use a Node.js for ${other}. A PKCS#11 module must be for the same C library as Node.js.`,
     };
   }
-  if (/Operation not permitted|Permission denied|code signature/i.test(said)) {
+  if (/operation not permitted|permission denied|failed to map segment|code signature/i.test(said)) {
     return {
       message: `the system does not let this process load the native addon ${path}`,
       hint: "Its file system may be mounted `noexec`, or a security policy or the file's mode forbids it.",
