@@ -51,7 +51,8 @@ test("every code that src/ts makes up is in docs/errors.md", (t) => {
     .filter((path) => path.endsWith(".ts"))
     .flatMap((path) => read(`src/ts/${path}`).match(/\bERR_[A-Z0-9_]+\b/g) ?? []);
   t.true(codes.includes("ERR_NO_DEFAULT_SESSION"), "the search finds what is there");
-  for (const code of new Set(codes)) t.true(documented.includes(`| \`${code}\` |`), code);
+  const ofNode = ["ERR_DLOPEN_DISABLED"];
+  for (const code of new Set(codes)) if (!ofNode.includes(code)) t.true(documented.includes(`| \`${code}\` |`), code);
 });
 
 test.serial("the program of the README runs", async (t) => {

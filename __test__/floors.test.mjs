@@ -317,9 +317,11 @@ const typescript = filesIn("src/ts", /\.m?ts$/);
 
 test("src/ts imports no module that reads files, opens sockets or makes processes", (t) => {
   const forbidden = /^(node:)?(fs|fs\/promises|net|tls|http|https|http2|dgram|dns|child_process|cluster|vm)$/;
+  // What finds the addon looks at the addon's file.
+  const allowed = { "src/ts/native.ts": ["node:fs"], "src/ts/addon/elf.ts": ["node:fs"] };
   for (const path of typescript) {
     t.deepEqual(
-      imports(path).filter((specifier) => forbidden.test(specifier)),
+      imports(path).filter((specifier) => forbidden.test(specifier) && !allowed[path]?.includes(specifier)),
       [],
       path,
     );

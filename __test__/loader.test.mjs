@@ -223,8 +223,7 @@ onLinux("what the system says of anything else is the cause", async (t) => {
 onLinux("an addon of another version than the package is refused", async (t) => {
   const installed = new Installed(t);
   const path = installed.add(here, whole);
-  installed.patch(`VERSION !== "${version}"`, 'VERSION !== "9.9.9"');
-  installed.patch(`VERSION, "${version}"`, 'VERSION, "9.9.9"');
+  installed.patch(`VERSION = "${version}"`, 'VERSION = "9.9.9"');
   const { said } = await refused(t, installed);
   t.true(said.endsWith(`${path} is of version ${version}, and refresh-session is 9.9.9`), said);
 });

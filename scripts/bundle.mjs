@@ -1,10 +1,9 @@
 // Bundles the library into `dist/index.js` and the command line into `dist/cli.js`, each with everything it needs but
-// the addon. `dist/index.js` is without comments and spare white space: it is read at every start of every process.
+// the addon.
 
 import { chmodSync, readFileSync } from "node:fs";
 import { build } from "esbuild";
 
-const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const commander = readFileSync("node_modules/commander/LICENSE", "utf8").trim();
 
 const common = {
@@ -12,7 +11,6 @@ const common = {
   platform: "node",
   target: "node20.19",
   format: "cjs",
-  define: { VERSION: JSON.stringify(version) },
   logLevel: "warning",
 };
 

@@ -31,7 +31,7 @@ export const ROOT_FILES = [
 export const platformFiles = ({ binary }) => ["LICENSE", "README.md", "package.json", binary];
 
 /** Fields of package.json that speak to those who work on it. */
-const OF_THE_REPOSITORY = ["scripts", "devDependencies", "ava", "napi"];
+const OF_THE_REPOSITORY = ["private", "scripts", "devDependencies", "ava", "napi"];
 
 /** The root package's manifest as it is published. */
 export function publishedManifest() {

@@ -1,14 +1,12 @@
 /** The commands and their flags. */
 
 import { Command } from "commander";
+import { VERSION } from "../ts/version";
 import { credentialProcess } from "./commands/credentialProcess";
 import { doctor } from "./commands/doctor";
 import { pkcs11List, withTokenFlags } from "./commands/pkcs11List";
 import { whoami } from "./commands/whoami";
 import { withSessionFlags } from "./options";
-
-/** Of package.json; put in when the file is bundled. */
-declare const VERSION: string;
 
 const EXIT_CODES = `
 Exit codes:

@@ -15,9 +15,7 @@ import { archOf, PLATFORMS, type Platform, platformHere } from "./addon/platform
 import { damaged, gone, missing, otherProcessor, otherVersion, unloadable, unsupported } from "./addon/refusal";
 import type * as binding from "./binding";
 import { isMainThread } from "./thread";
-
-/** Of package.json; put in by `scripts/bundle.mjs`. */
-declare const VERSION: string;
+import { VERSION } from "./version";
 
 const NAME = "refresh-session";
 
