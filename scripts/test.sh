@@ -7,4 +7,5 @@ scripts/setup.sh cc openssl faketime gnutls-serv musl-gcc softhsm2-util pkcs11-t
   swtpm tpm2_getrandom libtpm2_pkcs11.so libtss2-tcti-swtpm.so.0 pkcsslotd libopencryptoki.so libykcs11.so mosquitto \
   mosquitto_pub
 scripts/moto.sh
+scripts/bundlers.sh
 exec node scripts/test.mjs

@@ -8,19 +8,16 @@
  */
 
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { readElf } from "./addon/elf";
 import { archOf, PLATFORMS, type Platform, platformHere } from "./addon/platform";
 import { damaged, gone, missing, otherProcessor, otherVersion, unloadable, unsupported } from "./addon/refusal";
+import { beside } from "./beside";
 import type * as binding from "./binding";
 import { isMainThread } from "./thread";
 import { VERSION } from "./version";
 
 const NAME = "refresh-session";
-
-// Not the `require` of this module: bundlers would look for the addon when they build, and not find it when it runs.
-const load = createRequire(__filename);
 
 function find(platform: Platform): string {
   const { suffix } = platform;
@@ -37,7 +34,7 @@ function find(platform: Platform): string {
 
 function resolved(name: string): string | undefined {
   try {
-    return load.resolve(name);
+    return beside.resolve(name);
   } catch {
     return undefined;
   }
@@ -57,7 +54,7 @@ function open(path: string, platform: Platform): typeof binding {
     const arch = archOf(elf);
     if (arch !== process.arch) throw otherProcessor(path, arch);
   }
-  const addon: typeof binding = orSay(() => load(path));
+  const addon: typeof binding = orSay(() => beside(path));
   if (addon.VERSION !== VERSION) throw otherVersion(path, addon.VERSION, VERSION);
   return addon;
 }

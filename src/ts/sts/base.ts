@@ -1,3 +1,4 @@
+import { beside } from "../beside";
 import { keysOf, ShapeError } from "../custom/shape";
 import { ConfigurationError } from "../errors";
 import { refused } from "../options/check";
@@ -61,13 +62,13 @@ function lazily(profile: string | undefined): AwsCredentialIdentityProvider {
 }
 
 async function load(profile: string | undefined): Promise<AwsCredentialIdentityProvider> {
-  const { fromIni, fromNodeProviderChain } = await import(PEER);
+  const { fromIni, fromNodeProviderChain } = beside(PEER);
   return profile === undefined ? fromNodeProviderChain() : fromIni({ profile });
 }
 
 function seeThatPeerIsThere(profile: string | undefined): void {
   try {
-    require.resolve(PEER);
+    beside.resolve(PEER);
   } catch {
     const wanted = profile === undefined ? "no `sourceCredentials` are given" : "`profile` is given";
     throw new ConfigurationError({
