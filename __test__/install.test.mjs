@@ -63,6 +63,13 @@ function npm(dir, args, registry) {
   });
 }
 
+/** A registry with all of it; its URL. */
+async function served(t) {
+  const registry = await startRegistry(packed);
+  t.teardown(() => registry.close());
+  return registry.url;
+}
+
 const ours = (dir) => readdirSync(join(dir, "node_modules")).filter((name) => name.startsWith("refresh-session"));
 const tarballOf = ({ name }) => packed.platforms.find((platform) => platform.name === name).tarball;
 const platformFlags = ({ os, cpu, libc }) => [
@@ -110,7 +117,7 @@ test("the JavaScript is light", (t) => {
 
 for (const platform of platforms) {
   test.serial(`npm installs one platform package: ${platform.abi}`, async (t) => {
-    const registry = await startRegistry(t, packed);
+    const registry = await served(t);
     const dir = project(t);
     await npm(dir, ["install", "refresh-session", ...platformFlags(platform)], registry);
     t.deepEqual(ours(dir), ["refresh-session", platform.name]);
@@ -119,7 +126,7 @@ for (const platform of platforms) {
 }
 
 test.serial("a lock file made on another platform serves this one", async (t) => {
-  const registry = await startRegistry(t, packed);
+  const registry = await served(t);
   const dir = project(t);
   const mac = platforms.find(({ abi }) => abi === "darwin-arm64");
   await npm(dir, ["install", "refresh-session", ...platformFlags(mac)], registry);
@@ -129,7 +136,7 @@ test.serial("a lock file made on another platform serves this one", async (t) =>
 });
 
 test.serial("what the loader tells to do about an incomplete install helps", async (t) => {
-  const registry = await startRegistry(t, packed);
+  const registry = await served(t);
   const dir = project(t);
   await npm(dir, ["install", "refresh-session", "--omit=optional"], registry);
   t.deepEqual(ours(dir), ["refresh-session"]);
@@ -140,7 +147,7 @@ test.serial("what the loader tells to do about an incomplete install helps", asy
 });
 
 test.serial("what the loader tells to do about a lock file without the package helps", async (t) => {
-  const registry = await startRegistry(t, packed);
+  const registry = await served(t);
   const dir = project(t);
   await npm(dir, ["install", "refresh-session"], registry);
   // As npm leaves it when it writes a lock file beside node_modules of another platform.
@@ -153,6 +160,30 @@ test.serial("what the loader tells to do about a lock file without the package h
   await npm(dir, ["install", `${here.name}@${version}`, "--save-optional"], registry);
   t.deepEqual(ours(dir), ["refresh-session", here.name]);
   await run(process.execPath, ["-e", 'require("refresh-session")'], { cwd: dir });
+});
+
+test.serial("a release publishes the platforms first, and run again only what is missing", async (t) => {
+  const registry = await startRegistry();
+  t.teardown(() => registry.close());
+  const env = { ...process.env, [`npm_config_//${new URL(registry.url).host}/:_authToken`]: "anything" };
+  const publish = () =>
+    run(process.execPath, ["scripts/publish.mjs", "--dir", join(packed.dir, "out"), "--registry", registry.url], {
+      cwd: root,
+      env,
+    });
+  await publish();
+  const names = [...platforms.map(({ name }) => name), "refresh-session"];
+  t.deepEqual(registry.published, names);
+  const { stdout } = await publish();
+  t.deepEqual(registry.published, names, "nothing is published twice");
+  t.is(stdout.match(/ is there$/gm).length, names.length);
+  const dir = project(t);
+  await npm(dir, ["install", "refresh-session"], registry.url);
+  t.deepEqual(ours(dir), ["refresh-session", here.name]);
+  t.is(
+    (await run(process.execPath, ["-p", 'typeof require("refresh-session").fromIot'], { cwd: dir })).stdout,
+    "function\n",
+  );
 });
 
 // --------------------------------------------------------------------------------------------------- from tarballs

@@ -1,4 +1,4 @@
-// An npm registry on loopback that holds the packages of this repository and nothing else.
+// An npm registry on loopback: it holds what is given to it or published to it, and nothing else.
 
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -6,30 +6,62 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { basename, join } from "node:path";
 
-/** Serves what `pack` made; closed when the test ends. Its URL. */
-export async function startRegistry(t, { root, platforms }) {
-  const packages = new Map([root, ...platforms].map((packed) => [packed.name, packed]));
-  const server = createServer((request, response) => {
-    const name = decodeURIComponent(request.url.slice(1));
-    const { port } = server.address();
-    if (packages.has(name)) {
-      response.setHeader("content-type", "application/json");
-      return response.end(JSON.stringify(packument(packages.get(name), `http://127.0.0.1:${port}/-/`)));
-    }
-    const file = [...packages.values()].find(({ tarball }) => name === `-/${basename(tarball)}`);
-    if (file === undefined) response.statusCode = 404;
-    response.end(file === undefined ? "{}" : readFileSync(file.tarball));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.teardown(() => server.close());
-  return `http://127.0.0.1:${server.address().port}/`;
+/** Serves these packages of `pack`, if any. */
+export async function startRegistry({ root, platforms } = {}) {
+  const registry = new Registry();
+  for (const packed of root === undefined ? [] : [root, ...platforms]) {
+    const manifest = JSON.parse(readFileSync(join(packed.folder, "package.json"), "utf8"));
+    registry.add(manifest, basename(packed.tarball), readFileSync(packed.tarball));
+  }
+  await registry.listen();
+  return registry;
 }
 
-function packument({ name, folder, tarball }, files) {
-  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const integrity = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
-  const dist = { tarball: `${files}${basename(tarball)}`, integrity };
-  const { version } = manifest;
-  return { name, "dist-tags": { latest: version }, versions: { [version]: { ...manifest, dist } } };
+class Registry {
+  #documents = new Map();
+  #tarballs = new Map();
+  #server = createServer((request, response) => this.#answer(request, response));
+  /** The names of what was published, in order. */
+  published = [];
+
+  async listen() {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.url = `http://127.0.0.1:${this.#server.address().port}/`;
+  }
+
+  close() {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  add(manifest, file, tarball) {
+    const { name, version } = manifest;
+    this.#tarballs.set(file, tarball);
+    const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
+    this.#documents.set(name, {
+      name,
+      "dist-tags": { latest: version },
+      versions: { [version]: { ...manifest, dist: { integrity, tarball: file } } },
+    });
+  }
+
+  async #answer(request, response) {
+    const path = decodeURIComponent(new URL(request.url, this.url).pathname.slice(1));
+    response.setHeader("content-type", "application/json");
+    if (request.method === "PUT") {
+      const { name, versions, _attachments } = JSON.parse(Buffer.concat(await request.toArray()));
+      const [[file, { data }]] = Object.entries(_attachments);
+      this.add(Object.values(versions)[0], file, Buffer.from(data, "base64"));
+      this.published.push(name);
+      response.statusCode = 201;
+      return response.end("{}");
+    }
+    if (path.startsWith("-/") && this.#tarballs.has(path.slice(2)))
+      return response.end(this.#tarballs.get(path.slice(2)));
+    const document = this.#documents.get(path);
+    if (document === undefined) response.statusCode = 404;
+    const files = `${this.url}-/`;
+    response.end(JSON.stringify(document ?? {}, (key, value) => (key === "tarball" ? `${files}${value}` : value)));
+  }
 }
