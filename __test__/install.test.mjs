@@ -192,10 +192,8 @@ test.serial("two tarballs and no network are enough", async (t) => {
   const dir = project(t);
   await npm(dir, ["install", packed.root.tarball, tarballOf(here), "--offline"]);
   t.deepEqual(ours(dir), ["refresh-session", here.name]);
-  const { stdout } = await run(process.execPath, ["-p", 'Object.keys(require("refresh-session")).length'], {
-    cwd: dir,
-  });
-  t.is(Number(stdout), 20);
+  const { stdout } = await run(process.execPath, ["-p", 'typeof require("refresh-session").fromIot'], { cwd: dir });
+  t.is(stdout, "function\n");
 });
 
 test.serial("from tarballs: both module systems, the example, the command line and the types", async (t) => {
