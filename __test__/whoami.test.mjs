@@ -182,7 +182,7 @@ test.serial("closing ends the wait for STS", async (t) => {
   t.is((await asking).code, "ERR_CLOSED");
 });
 
-test.serial("a panic below, of a broken file of partitions, is an error and no end", async (t) => {
+test.serial("a broken file of partitions, at which the SDK would panic, is not read", async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "refresh-session-whoami-"));
   t.teardown(() => rm(dir, { recursive: true }));
   const file = join(dir, "partitions.json");
@@ -196,5 +196,5 @@ test.serial("a panic below, of a broken file of partitions, is an error and no e
   });
   const env = { ...process.env, SMITHY_CLIENT_SDK_CUSTOM_PARTITION: file };
   const { stdout } = await run(process.execPath, [child, given], { env });
-  for (const { code } of JSON.parse(stdout)) t.is(code, "ERR_INTERNAL", stdout);
+  for (const { code } of JSON.parse(stdout)) t.is(code, undefined, stdout);
 });

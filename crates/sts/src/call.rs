@@ -1,23 +1,19 @@
 //! One call: sign, send, read, and once more if the time was wrong.
 
+use std::error::Error as StdError;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use aws_sdk_sts::config::retry::RetryConfig;
-use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{
-    BehaviorVersion, Config, Credentials, FrameworkMetadata, IdentityCache, Region,
-    StalledStreamProtectionConfig,
-};
-use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sts::{Client, config::endpoint::EndpointFuture};
-use aws_smithy_types::endpoint::Endpoint;
-use refresh_session_core::{Clock, Code, Error, Identity, Result};
+use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::interceptors::context::Output;
+use refresh_session_core::{Clock, Identity, Result};
 use refresh_session_tls::{HttpClient, HttpResponse};
 
 use crate::StsEndpoint;
-use crate::connector::Connector;
+use crate::codec::{Ask, MetadataOf, unbuildable};
 use crate::refusal::{self, Request};
-use crate::skew::{self, SignedAt, SigningClock};
+use crate::signed;
+use crate::skew::{self, SigningClock};
 
 /// What every call of a client has.
 #[derive(Debug)]
@@ -40,37 +36,38 @@ pub(crate) struct Manner<'a> {
 }
 
 impl Caller {
-    /// Makes the call `operation`, with the client it is given.
-    pub(crate) async fn call<O, E, F>(
+    /// Makes the call. `O` and `E` are the output and the error of the operation that is asked.
+    pub(crate) async fn call<O, E>(&self, manner: Manner<'_>, ask: Ask) -> Result<(O, HttpResponse)>
+    where
+        O: Debug + Send + Sync + 'static,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let metadata: MetadataOf = |refused| refused.downcast_ref::<E>().map(ProvideErrorMetadata::meta);
+        let (output, response) = self.exchange(manner, &ask, metadata).await?;
+        Ok((output.downcast::<O>().map_err(|_| unbuildable())?, response))
+    }
+
+    /// For any operation: there is one of it in the addon.
+    async fn exchange(
         &self,
         manner: Manner<'_>,
-        operation: impl Fn(Client) -> F,
-    ) -> Result<(O, HttpResponse)>
-    where
-        E: ProvideErrorMetadata,
-        F: Future<Output = Result<O, SdkError<E>>>,
-    {
+        ask: &Ask,
+        metadata: MetadataOf,
+    ) -> Result<(Output, HttpResponse)> {
         let mut corrected = false;
         loop {
-            let signed = self.signing.now(&*self.clock);
-            let connector = Connector::new(self.http.clone(), manner.once);
-            let client = Client::from_conf(self.config(manner.signer, SignedAt(signed), connector.clone()));
-            let outcome = operation(client).await;
-            let response = match connector.outcome() {
-                Some(sent) => sent?,
-                // What it objects to may hold a secret.
-                None => return Err(Error::new(Code::Internal, "the SDK could not build the request")),
-            };
-            let refused = match outcome {
+            let at = self.signing.now(&*self.clock);
+            let signer = manner.signer.map(|identity| (identity, at));
+            let request = signed::request(ask.request(), &self.endpoint, signer, manner.once)?;
+            let response = self.http.send(&request).await?;
+            let refused = match ask.read(&response)? {
                 Ok(output) => return Ok((output, response)),
                 Err(refused) => refused,
             };
-            let metadata = refused.as_service_error().map(ProvideErrorMetadata::meta);
+            let metadata = refused.as_operation_error().and_then(metadata);
             let code = metadata.and_then(|said| said.code()).unwrap_or_default();
-            let off = response.server_date().filter(|date| skew::is_far(*date, signed));
-            if let Some(date) =
-                off.filter(|_| skew::is_suspect(code) && !corrected && manner.signer.is_some())
-            {
+            let off = response.server_date().filter(|date| skew::is_far(*date, at));
+            if let Some(date) = off.filter(|_| skew::is_suspect(code) && !corrected && signer.is_some()) {
                 self.signing.learn(date, response.at(), response.round_trip());
                 corrected = true;
                 continue;
@@ -79,48 +76,5 @@ impl Caller {
             let said = refusal::Said { code, message, off: off.is_some() };
             return Err(refusal::error(&manner.request, &said, &response));
         }
-    }
-
-    fn config(&self, signer: Option<&Identity>, time: SignedAt, connector: Connector) -> Config {
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.endpoint.region().to_owned()))
-            .endpoint_resolver(Fixed(self.endpoint.url()))
-            .http_client(connector)
-            .time_source(time)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .identity_cache(IdentityCache::no_cache())
-            .disable_clock_skew_correction(true);
-        if let Ok(ours) = FrameworkMetadata::new("refresh-session", Some(env!("CARGO_PKG_VERSION"))) {
-            config = config.framework_metadata(ours);
-        }
-        if let Some(identity) = signer {
-            config = config.credentials_provider(credentials(identity));
-        }
-        config.build()
-    }
-}
-
-/// Without their end: whether they are over is for the server to say.
-fn credentials(identity: &Identity) -> Credentials {
-    let text = |secret: &refresh_session_core::Secret| secret.expose_str().unwrap_or_default().to_owned();
-    Credentials::new(
-        identity.access_key_id.clone(),
-        text(&identity.secret_access_key),
-        identity.session_token.as_ref().map(text),
-        None,
-        "refresh-session",
-    )
-}
-
-/// The SDK's own rules are not asked.
-#[derive(Debug)]
-struct Fixed(String);
-
-impl aws_sdk_sts::config::endpoint::ResolveEndpoint for Fixed {
-    fn resolve_endpoint<'a>(&'a self, _: &'a aws_sdk_sts::config::endpoint::Params) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(Endpoint::builder().url(self.0.clone()).build()))
     }
 }

@@ -3,14 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sts::Client;
+use aws_sdk_sts::error::BuildError;
+use aws_sdk_sts::operation::assume_role::{
+    AssumeRole as Assume, AssumeRoleError, AssumeRoleInput, AssumeRoleOutput,
+};
+use aws_sdk_sts::operation::assume_role_with_web_identity::{
+    AssumeRoleWithWebIdentity, AssumeRoleWithWebIdentityError, AssumeRoleWithWebIdentityInput,
+    AssumeRoleWithWebIdentityOutput,
+};
+use aws_sdk_sts::operation::get_caller_identity::{
+    GetCallerIdentity, GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput,
+};
+use aws_sdk_sts::operation::get_session_token::{
+    GetSessionToken, GetSessionTokenError, GetSessionTokenInput, GetSessionTokenOutput,
+};
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials, PolicyDescriptorType, ProvidedContext, Tag};
+use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin as _;
 use refresh_session_core::{Calendar, Clock, Error, Identity, Issued, Result, Secret};
 use refresh_session_tls::HttpClient;
 use refresh_session_tls::http::HttpResponse;
 use refresh_session_tls::http::headers::{REQUEST_ID, identifier};
 
 use crate::call::{Caller, Manner};
+use crate::codec::Ask;
 use crate::refusal::Request;
 use crate::reply::{self, bad};
 use crate::skew::SigningClock;
@@ -54,8 +69,8 @@ impl StsClient {
         let code = code.map(token_code).transpose()?;
         let request = Request { action: "AssumeRole", role: Some(role.role_arn()) };
         let manner = Manner { signer: Some(base), once: code.is_some(), request };
-        let (output, response) =
-            self.caller.call(manner, |client| assume(&client, role, code).send()).await?;
+        let ask = Ask::new(Assume::new().config(), assume(role, code))?;
+        let (output, response) = self.caller.call::<AssumeRoleOutput, AssumeRoleError>(manner, ask).await?;
         self.issued_for_role(output.credentials, output.assumed_role_user.as_ref(), &response)
     }
 
@@ -71,20 +86,20 @@ impl StsClient {
         let request = Request { action: "AssumeRoleWithWebIdentity", role: Some(role.role_arn()) };
         let manner = Manner { signer: None, once: false, request };
         let token = token.expose_str().unwrap_or_default();
-        let call = |client: Client| {
-            let fields = &role.fields;
-            client
-                .assume_role_with_web_identity()
-                .role_arn(&fields.role_arn)
-                .role_session_name(&role.role_session_name)
-                .web_identity_token(token)
-                .set_provider_id(fields.provider_id.clone())
-                .set_policy_arns(policies(&fields.policy_arns))
-                .set_policy(fields.policy.clone())
-                .set_duration_seconds(signed(fields.duration_seconds))
-                .send()
-        };
-        let (output, response) = self.caller.call(manner, call).await?;
+        let fields = &role.fields;
+        let input = AssumeRoleWithWebIdentityInput::builder()
+            .role_arn(&fields.role_arn)
+            .role_session_name(&role.role_session_name)
+            .web_identity_token(token)
+            .set_provider_id(fields.provider_id.clone())
+            .set_policy_arns(policies(&fields.policy_arns))
+            .set_policy(fields.policy.clone())
+            .set_duration_seconds(signed(fields.duration_seconds))
+            .build();
+        let ask = Ask::new(AssumeRoleWithWebIdentity::new().config(), input)?;
+        let call =
+            self.caller.call::<AssumeRoleWithWebIdentityOutput, AssumeRoleWithWebIdentityError>(manner, ask);
+        let (output, response) = call.await?;
         self.issued_for_role(output.credentials, output.assumed_role_user.as_ref(), &response)
     }
 
@@ -101,15 +116,14 @@ impl StsClient {
         let code = code.map(token_code).transpose()?;
         let request = Request { action: "GetSessionToken", role: None };
         let manner = Manner { signer: Some(base), once: code.is_some(), request };
-        let call = |client: Client| {
-            client
-                .get_session_token()
-                .set_duration_seconds(signed(asked.duration_seconds))
-                .set_serial_number(asked.serial_number.clone())
-                .set_token_code(code.map(str::to_owned))
-                .send()
-        };
-        let (output, response) = self.caller.call(manner, call).await?;
+        let input = GetSessionTokenInput::builder()
+            .set_duration_seconds(signed(asked.duration_seconds))
+            .set_serial_number(asked.serial_number.clone())
+            .set_token_code(code.map(str::to_owned))
+            .build();
+        let ask = Ask::new(GetSessionToken::new().config(), input)?;
+        let (output, response) =
+            self.caller.call::<GetSessionTokenOutput, GetSessionTokenError>(manner, ask).await?;
         self.issued(output.credentials, base.account_id.clone(), &response)
     }
 
@@ -120,8 +134,9 @@ impl StsClient {
     pub async fn caller_identity(&self, identity: &Identity) -> Result<CallerIdentity> {
         let request = Request { action: "GetCallerIdentity", role: None };
         let manner = Manner { signer: Some(identity), once: false, request };
+        let ask = Ask::new(GetCallerIdentity::new().config(), GetCallerIdentityInput::builder().build())?;
         let (output, response) =
-            self.caller.call(manner, |client| client.get_caller_identity().send()).await?;
+            self.caller.call::<GetCallerIdentityOutput, GetCallerIdentityError>(manner, ask).await?;
         let plain =
             |text: &String| (1..=2048).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
         let (account, arn, user_id) =
@@ -168,11 +183,7 @@ impl StsClient {
     }
 }
 
-fn assume(
-    client: &Client,
-    role: &AssumeRole,
-    code: Option<&str>,
-) -> aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder {
+fn assume(role: &AssumeRole, code: Option<&str>) -> std::result::Result<AssumeRoleInput, BuildError> {
     let fields = &role.fields;
     let tags =
         fields.tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
@@ -182,8 +193,7 @@ fn assume(
             .context_assertion(&context.context_assertion)
             .build()
     });
-    client
-        .assume_role()
+    AssumeRoleInput::builder()
         .role_arn(&fields.role_arn)
         .set_role_session_name(fields.role_session_name.clone())
         .set_policy_arns(policies(&fields.policy_arns))
@@ -196,6 +206,7 @@ fn assume(
         .set_token_code(code.map(str::to_owned))
         .set_source_identity(fields.source_identity.clone())
         .set_provided_contexts(some(contexts.collect()))
+        .build()
 }
 
 fn token_code(code: &Secret) -> Result<&str> {

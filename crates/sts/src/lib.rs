@@ -1,17 +1,16 @@
 //! AWS STS: credentials in, or a web identity token, and credentials of a role out.
 //!
-//! Requests are built, signed and read by `aws-sdk-sts`; everything around it is ours:
+//! `aws-sdk-sts` writes the requests and reads the replies, `aws-sigv4` signs. Everything else of the SDK is left out:
 //!
 //! | The SDK's | Here |
 //! |---|---|
-//! | HTTP client and TLS | [`tls::HttpClient`](refresh_session_tls::HttpClient), through `connector` |
-//! | retries, timeouts, stalled streams | off: when to ask again is the refresh machine's affair, the caller limits the whole |
-//! | identity cache | off: every call is signed with the credentials it is given |
-//! | clock, skew correction | off: the process's [`Calendar`](refresh_session_core::Calendar), `skew` |
+//! | runtime: interceptors, retries, timeouts, identity cache | none: `codec` calls an operation's serializer and deserializer; when to ask again is the refresh machine's affair, the caller limits the whole |
+//! | HTTP client and TLS | [`tls::HttpClient`](refresh_session_tls::HttpClient) |
+//! | clock, skew correction | the process's [`Calendar`](refresh_session_core::Calendar), `skew` |
 //! | endpoint rules | [`endpoint`]: regional, FIPS, dual-stack, or one's own |
 //! | errors | one typed error, `refusal` holds the table |
 //!
-//! A client of the SDK is made for each call, so nothing of one call lives on in another.
+//! Nothing of one call lives on in another.
 //!
 //! # Time
 //!
@@ -28,11 +27,12 @@
 
 mod call;
 mod client;
-mod connector;
+mod codec;
 pub mod endpoint;
 pub mod options;
 mod refusal;
 mod reply;
+mod signed;
 mod skew;
 
 pub use client::{CallerIdentity, StsClient};

@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_smithy_async::time::TimeSource;
 use refresh_session_core::{BootTime, Calendar, Clock, ServerClock, Timestamp};
 
 /// A smaller difference is no reason to refuse a signature, so it is not the reason of a refusal.
@@ -55,15 +54,10 @@ pub(crate) fn is_far(server: Timestamp, signed: Timestamp) -> bool {
     server.millis_since(signed).unsigned_abs() > TOLERATED_MILLIS
 }
 
-/// One time for one request: what is signed is known afterwards.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SignedAt(pub(crate) Timestamp);
-
-impl TimeSource for SignedAt {
-    fn now(&self) -> SystemTime {
-        let millis = self.0.unix_millis().clamp(0, LATEST_MILLIS);
-        UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-    }
+/// The form that the signer takes, and has a date for.
+pub(crate) fn system_time(at: Timestamp) -> SystemTime {
+    let millis = at.unix_millis().clamp(0, LATEST_MILLIS);
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -82,9 +76,9 @@ mod tests {
     #[test]
     fn no_time_is_one_that_cannot_be_signed() {
         for millis in [i64::MIN, -1, 0] {
-            assert_eq!(SignedAt(Timestamp::from_unix_millis(millis)).now(), UNIX_EPOCH);
+            assert_eq!(system_time(Timestamp::from_unix_millis(millis)), UNIX_EPOCH);
         }
-        let latest = SignedAt(Timestamp::from_unix_millis(i64::MAX)).now();
+        let latest = system_time(Timestamp::from_unix_millis(i64::MAX));
         assert_eq!(Timestamp::from(latest).to_string(), "9999-01-01T00:00:00Z");
     }
 }
