@@ -12,6 +12,7 @@ use refresh_session_session::inventory::{self, Look};
 use crate::error::NativeError;
 use crate::event::unix_millis;
 use crate::options::NativePkcs11Options;
+use crate::promise::promise;
 
 /// A module and what it leads to.
 #[napi(object, object_from_js = false)]
@@ -102,11 +103,11 @@ pub fn list_pkcs11(
         _ => Look::Tokens,
     };
     let options = NativePkcs11Options::into_options(pkcs11, None);
-    env.spawn_future(async move {
-        Ok(match inventory::inventory(options, look, Arc::new(SystemClock)).await {
+    promise(env, async move {
+        match inventory::inventory(options, look, Arc::new(SystemClock)).await {
             Ok(found) => Either::A(found.into()),
             Err(error) => Either::B(error.into()),
-        })
+        }
     })
 }
 

@@ -12,6 +12,7 @@
 //! | `custom` | a JavaScript function as a provider of credentials |
 //! | `inventory` | what a PKCS#11 module has; for the command line |
 //! | `pin` | a JavaScript callback as a PIN provider |
+//! | `promise` | futures as promises |
 //! | `runtime` | the tokio runtime of the process |
 //! | `mqtt` | the MQTT connection |
 //! | `lifecycle` | counts Node environments; the last one to go closes the tokens |
@@ -41,6 +42,7 @@ mod mqtt;
 mod open;
 mod options;
 mod pin;
+mod promise;
 mod runtime;
 mod session;
 mod status;

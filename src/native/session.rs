@@ -14,6 +14,7 @@ use crate::caller::{self, NativeCaller};
 use crate::error::{NativeError, NativeWarning};
 use crate::event::unix_millis;
 use crate::fresh;
+use crate::promise::promise;
 use crate::status::NativeStatus;
 use crate::sts::NativeStsClientOptions;
 
@@ -82,9 +83,7 @@ impl NativeSession {
             "fresh" => Demand::Fresh,
             _ => Demand::Valid,
         };
-        env.spawn_future(
-            async move { Ok(either(session.identity(demand).await.map(|keys| identity(&keys)))) },
-        )
+        promise(env, async move { either(session.identity(demand).await.map(|keys| identity(&keys))) })
     }
 
     /// A service answered that these keys are no good any more. True if they are the ones held.
@@ -105,7 +104,7 @@ impl NativeSession {
         let base = self.base.as_ref().filter(|_| base).cloned();
         let limit = Duration::from_millis(timeout_ms.into());
         let asking = caller::caller(self.session.clone(), base, client, limit);
-        env.spawn_future(async move { Ok(either(asking.await)) })
+        promise(env, async move { either(asking.await) })
     }
 
     /// How things stand.
@@ -131,10 +130,7 @@ impl NativeSession {
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let closed = self.session.close();
-        env.spawn_future(async move {
-            closed.await;
-            Ok(())
-        })
+        promise(env, closed)
     }
 }
 

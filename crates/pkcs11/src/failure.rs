@@ -125,8 +125,12 @@ impl From<cryptoki::error::Error> for Failure {
             cryptoki::error::Error::NullFunctionPointer => {
                 Self::Answer("lacks a function it must have".into())
             }
-            // None of the rest repeats an argument, and so no PIN.
-            other => Self::Answer(format!("gave an answer that cannot be read: {other}")),
+            // None of the rest repeats an argument, and so no PIN. Displayed as a whole it would bring a page for each return value.
+            other => {
+                let why = std::error::Error::source(&other).map(ToString::to_string);
+                let why = why.unwrap_or_else(|| "a value that has no meaning here".into());
+                Self::Answer(format!("gave an answer that cannot be read: {why}"))
+            }
         }
     }
 }

@@ -139,19 +139,32 @@ impl<S: Send + 'static> Worker<S> {
         deadline: Duration,
         job: impl FnOnce(&mut S) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (reply, answer) = channel();
+        // The answer has a place of its own: channel and wait are built once, not for each kind of answer.
+        let place = Arc::new(Mutex::new(None));
+        let answer = Arc::clone(&place);
+        let job = move |state: &mut S| {
+            let answered = job(state);
+            *lock(&answer) = Some(answered);
+        };
+        let waited = self.wait(what, deadline, Box::new(job));
+        // After a timeout it may have finished after all.
+        lock(&place).take().unwrap_or_else(|| Err(waited.err().unwrap_or_else(|| self.broken(what))))
+    }
+
+    fn wait(&self, what: &str, deadline: Duration, job: Box<dyn FnOnce(&mut S) + Send>) -> Result<()> {
+        let (done, end) = channel();
         let progress = self.admit()?;
         let number = self.queue(progress, true, move |state| {
+            job(state);
             // Whoever asked may have left.
-            let _ = reply.send(job(state));
+            let _ = done.send(());
         })?;
-        match answer.recv_timeout(deadline) {
-            Ok(result) => result,
+        match end.recv_timeout(deadline) {
+            Ok(()) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => Err(self.broken(what)),
             Err(RecvTimeoutError::Timeout) => {
-                // Between the timeout and the lock it may have finished after all.
                 let stage = self.leave(number);
-                answer.try_recv().unwrap_or_else(|_| Err(self.timeout(what, deadline, stage)))
+                Err(self.timeout(what, deadline, stage))
             }
         }
     }
@@ -259,8 +272,8 @@ fn begin(progress: &Mutex<Progress>, job: Running) -> bool {
     true
 }
 
-fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! | [`mfa`] | MFA codes: asked for when they are needed, and none sent twice |
 //! | [`options`] | the options of every method, and the machine's settings of them |
 //! | [`listener`] | what a session tells whoever listens |
+//! | `task` | tasks without a type each, for the size of the addon |
 //! | `token_file` | files with a token that somebody else renews |
 //! | [`ca`], [`proxy`] | options of every source that goes over the network |
 //! | [`pin`] | where a token's PIN comes from |
@@ -51,6 +52,7 @@ mod registry;
 pub mod session;
 pub mod source;
 pub mod sts;
+mod task;
 #[cfg(test)]
 mod tests;
 mod token_file;

@@ -14,6 +14,7 @@ use super::event::NativeMqttEvent;
 use super::packed::{Packed, pack, unpack};
 use crate::error::{NativeError, NativeWarning, internal};
 use crate::guard::guarded;
+use crate::promise::promise;
 
 /// Bytes of messages that one call brings, about: what JavaScript deals with before its event loop goes on.
 const BUDGET: usize = 64 * 1024;
@@ -130,10 +131,7 @@ impl NativeMqttConnection {
     #[napi]
     pub fn closed<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let connection = self.connection.clone();
-        env.spawn_future(async move {
-            connection.closed().await;
-            Ok(())
-        })
+        promise(env, async move { connection.closed().await })
     }
 }
 

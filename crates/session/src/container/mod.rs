@@ -11,17 +11,16 @@ use std::time::Duration;
 
 use refresh_session_container::{Authorization, ContainerClient};
 use refresh_session_core::crypto::keyed_hash::KeyedHash;
-use refresh_session_core::{Calendar, Clock, Code, Error, Issued, Result};
+use refresh_session_core::{Calendar, Clock, Error, Issued, Result};
 use refresh_session_tls::{TlsConfig, Trust};
 use tokio::sync::OnceCell;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 pub use place::{ContainerEnvironment, ContainerOptions, Environment};
 
 use crate::description::Description;
 use crate::source::{Fetching, Source};
-use crate::token_file;
+use crate::{task, token_file};
 use place::{Place, Token};
 
 const ATTEMPTS: u32 = 3;
@@ -85,9 +84,7 @@ impl ContainerSource {
 
     async fn system_trust(&self) -> Result<TlsConfig> {
         let (calendar, clock) = (self.calendar.clone(), self.clock.clone());
-        spawn_blocking(move || TlsConfig::new(None, &Trust::System, true, &calendar, clock))
-            .await
-            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))
+        task::tls(None, Trust::System, true, calendar, clock).await
     }
 }
 

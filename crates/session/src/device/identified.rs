@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use refresh_session_core::{Calendar, Certificate, Clock, Code, Error, Result};
+use refresh_session_core::{Calendar, Certificate, Clock, Result};
 use refresh_session_tls::{ClientIdentity, TlsConfig, Trust};
-use tokio::task::spawn_blocking;
+
+use crate::task;
 
 /// An identity, and whom it believes.
 #[derive(Clone, Debug)]
@@ -35,11 +36,7 @@ impl Identified {
         let (identity, trust) = (self.identity.clone(), self.trust.clone());
         // Nobody can have certified us before it was so late.
         let calendar = calendar.not_before(identity.leaf().not_before());
-        let built =
-            spawn_blocking(move || TlsConfig::new(Some(&identity), &trust, verify_peer, &calendar, clock));
-        built
-            .await
-            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))
+        task::tls(Some(identity), trust, verify_peer, calendar, clock).await
     }
 
     /// The same key with another certificate, and whose key it is; `None`: it is another key's.

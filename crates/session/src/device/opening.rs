@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use refresh_session_core::{Certificate, Code, Error, Result};
 use refresh_session_tls::{ClientIdentity, Trust};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Identified;
 use super::token::TokenIdentity;
+use crate::task;
 
 /// A token being opened.
 pub(super) struct Opening {
@@ -33,7 +35,7 @@ impl Opening {
         revision: u64,
     ) -> Self {
         let (tell, outcome) = watch::channel(None);
-        let task = tokio::spawn(async move {
+        let task = task::spawn(&Handle::current(), async move {
             let opened = token.open(chain).await;
             tell.send_replace(Some(opened));
         });

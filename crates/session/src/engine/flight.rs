@@ -7,6 +7,7 @@ use refresh_session_refresh::{Failure, FetchId};
 use tokio::task::AbortHandle;
 
 use super::Engine;
+use crate::task;
 
 /// The attempt the machine counts on.
 pub(super) struct Flight {
@@ -27,7 +28,7 @@ impl Engine {
     /// Starts the attempt.
     pub(super) fn take_off(self: &Arc<Self>, id: FetchId) {
         let landing = Landing { engine: self.clone(), id, done: false };
-        let task = self.around.runtime.spawn(async move {
+        let task = task::spawn(&self.around.runtime, async move {
             let fetched = landing.engine.source.fetch().await;
             landing.land(fetched);
         });

@@ -7,6 +7,7 @@ use refresh_session_refresh::Zone;
 
 use super::Engine;
 use crate::alarm::Change;
+use crate::task;
 
 /// The timer, as its engine sees it.
 #[derive(Clone, Copy)]
@@ -19,7 +20,7 @@ pub(super) struct Timer {
 pub(super) fn run(engine: &Arc<Engine>) {
     let (alarm, wake) = (engine.around.alarm.clone(), engine.wake.clone());
     let weak = Arc::downgrade(engine);
-    engine.around.runtime.spawn(async move {
+    task::spawn(&engine.around.runtime, async move {
         while let Some(timer) = weak.upgrade().and_then(|engine| engine.rearm()) {
             let sleep = async {
                 match timer.until {

@@ -14,7 +14,7 @@ use super::options::MqttQueueOptions;
 use super::store::{Bounds, Opened, Store};
 use super::wire::Dial;
 use super::words::{Command, Delivery, MqttStats};
-use crate::Surroundings;
+use crate::{Surroundings, task};
 
 /// Called when deliveries have come up after a [`collect`](MqttConnection::collect) that left none. Must neither wait nor
 /// call back nor panic.
@@ -65,7 +65,7 @@ impl MqttConnection {
         let mailbox = Arc::new(Mailbox::new(wake));
         let begin = Begin { machine, operations, keeping, deliveries };
         let runtime = around.runtime.clone();
-        runtime.spawn(Driver::new(begin, mailbox.clone(), dial, around).run());
+        task::spawn(&runtime, Driver::new(begin, mailbox.clone(), dial, around).run());
         Ok((Self { mailbox }, warnings))
     }
 

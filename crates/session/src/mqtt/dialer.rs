@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use refresh_session_core::{Code, Error, Result, Warning};
 use refresh_session_tls::{TlsConfig, Trust, dial};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::route::Route;
@@ -14,6 +13,7 @@ use super::wire::{Dial, Wire};
 use crate::Session;
 use crate::device::{Device, Identified};
 use crate::source::Fetching;
+use crate::task;
 
 /// Who we are to the server.
 pub(super) enum Who {
@@ -140,11 +140,7 @@ impl Dialer {
             }
             (Who::Nobody { trust, device }, _) => {
                 let trust = device.as_ref().map_or_else(|| trust.clone(), |device| device.trust());
-                spawn_blocking(move || TlsConfig::new(None, &trust, verify_peer, &calendar, clock))
-                    .await
-                    .unwrap_or_else(|_| {
-                        Err(Error::new(Code::Internal, "loading the trust store was cut short"))
-                    })
+                task::tls(None, trust, verify_peer, calendar, clock).await
             }
             (Who::Device { .. }, None) => Err(Error::new(Code::Internal, "a device without an identity")),
         }

@@ -19,6 +19,7 @@ use super::words::{Command, Delivery, MqttStats, OperationNumber};
 use crate::Surroundings;
 use crate::alarm::Change;
 use crate::source::Fetching;
+use crate::task::Work;
 
 /// How often a link whose bytes nobody takes is called alive.
 const HELD_UP: Duration = Duration::from_secs(5);
@@ -314,7 +315,8 @@ impl Driver {
                 if self.transport.as_ref().is_some_and(|transport| transport.id == link)
                     && let Some(transport) = self.drop_transport()
                 {
-                    self.leaving.spawn(transport.shut(farewell.map(|unseen| unseen.0)));
+                    let shut: Work = Box::pin(transport.shut(farewell.map(|unseen| unseen.0)));
+                    self.leaving.spawn(shut);
                 }
             }
             Event::Connected { session_present, reason, properties, resubscribing } => {

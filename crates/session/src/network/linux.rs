@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use refresh_session_core::Clock;
 use rustix::io::Errno;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -14,6 +15,7 @@ use super::socket::Socket;
 use crate::alarm::{Alarm, SystemAlarm};
 use crate::clock::SystemClock;
 use crate::source::Fetching;
+use crate::task;
 
 /// The machine's network, by what the kernel tells of it.
 #[derive(Debug, Default)]
@@ -84,7 +86,7 @@ impl Watcher {
         let (tell, notices) = watch::channel(());
         // Open before anybody waits: what comes from here on is told.
         let socket = Socket::open();
-        Self { notices, task: tokio::spawn(watch(socket, tell)).abort_handle() }
+        Self { notices, task: task::spawn(&Handle::current(), watch(socket, tell)).abort_handle() }
     }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use refresh_session_core::{Calendar, Clock, Code, Error, Result, Secret, Warning};
 use refresh_session_sts::{StsClient, StsEndpoint, StsSettings};
-use refresh_session_tls::{HttpClient, Proxy, TlsConfig, Trust};
+use refresh_session_tls::{HttpClient, Proxy, Trust};
 use tokio::sync::Mutex;
 
 use super::StsClientOptions;
 use crate::ca::{self, CaOptions};
 use crate::description::Description;
-use crate::proxy;
+use crate::{proxy, task};
 
 const CA: &str = "stsClientConfig.ca";
 
@@ -145,12 +145,7 @@ impl StsLink {
             return Ok(HttpClient::plain(target, limit, clock));
         }
         let (trust, verify, calendar) = (self.trust.clone(), self.verify_peer, self.calendar.clone());
-        let of_tls = clock.clone();
-        let built =
-            tokio::task::spawn_blocking(move || TlsConfig::new(None, &trust, verify, &calendar, of_tls));
-        let tls = built
-            .await
-            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "loading the trust store was cut short")))?;
+        let tls = task::tls(None, trust, verify, calendar, clock.clone()).await?;
         if let Some(warning) = tls.warning() {
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.clone());
         }
