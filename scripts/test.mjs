@@ -7,7 +7,7 @@ const steps = [
   { name: "format: JavaScript, lint, floors of src/ts", command: "npx biome check --error-on-warnings ." },
   { name: "format: Rust", command: "cargo fmt --all --check" },
   { name: "lint: Rust", command: "cargo clippy --quiet --workspace --all-targets --locked -- -D warnings" },
-  { name: "build: addon", command: "npm run --silent build:native -- --release", needed: true },
+  { name: "build: addon", command: "npm run --silent build:native:release", needed: true },
   { name: "build: TypeScript", command: "npm run --silent build:js", needed: true },
   { name: "platform packages: snapshot", command: "node scripts/platforms.mjs --check" },
   { name: "public types: snapshot", command: "node scripts/rollup-types.mjs --check" },
