@@ -15,7 +15,10 @@ use zeroize::Zeroizing;
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// For files that seem to be empty, as in `/proc`.
-const MIN_ROOM: usize = 64 * 1024;
+const UNKNOWN_ROOM: usize = 64 * 1024;
+
+/// For all others, whatever their length. All of the room is overwritten in the end: it is no larger than it must be.
+const MIN_ROOM: usize = 8 * 1024;
 
 const PEM_BOUNDARY: &str = "-----BEGIN ";
 
@@ -148,7 +151,10 @@ fn read_file(path: &PathBuf, param: &'static str) -> Result<Secret> {
     }
     // Room for all at once: a vector that grows would leave a copy of a key behind that nobody overwrites. Not every
     // file system knows how long its files are.
-    let room = usize::try_from(metadata.len()).unwrap_or(0).max(MIN_ROOM);
+    let room = match usize::try_from(metadata.len()).unwrap_or(0) {
+        0 => UNKNOWN_ROOM,
+        length => length.max(MIN_ROOM),
+    };
     let mut content = Zeroizing::new(vec![0; room]);
     let mut filled = 0;
     while filled < content.len() {
