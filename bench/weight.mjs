@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { promisify } from "node:util";
+import { barOf, megabytes } from "../scripts/size.mjs";
 import { median, table } from "./measure.mjs";
 
 const run = promisify(execFile);
@@ -43,7 +44,7 @@ export async function benchWeight() {
     [
       ...readdirSync(".")
         .filter((file) => file.endsWith(".node"))
-        .map((file) => [file, `${(statSync(file).size / 1e6).toFixed(2)} MB`, "≤ 3.5 MB"]),
+        .map((file) => [file, megabytes(statSync(file).size), `≤ ${megabytes(barOf(file))}`]),
     ],
   );
 }

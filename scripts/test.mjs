@@ -8,6 +8,7 @@ const steps = [
   { name: "format: Rust", command: "cargo fmt --all --check" },
   { name: "lint: Rust", command: "cargo clippy --quiet --workspace --all-targets --locked -- -D warnings" },
   { name: "build: addon", command: "npm run --silent build:native:release", needed: true },
+  { name: "size of the addon", command: "node scripts/size.mjs --check" },
   { name: "build: TypeScript", command: "npm run --silent build:js", needed: true },
   { name: "platform packages: snapshot", command: "node scripts/platforms.mjs --check" },
   { name: "public types: snapshot", command: "node scripts/rollup-types.mjs --check" },

@@ -1,0 +1,76 @@
+// How large the addon may be, and what is in it.
+//
+//   node scripts/size.mjs --check             fails if a built addon is over its bar
+//   node scripts/size.mjs FILE [STRIPPED]     a table by section and by crate; FILE has symbols (`scripts/size.sh` builds one)
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+/** Bytes that a stripped addon may have, by the architecture in its name. Everything else reads them here. */
+export const bars = { x64: 4_500_000, arm64: 4_000_000, arm: 3_700_000 };
+
+/** `refresh-session.linux-x64-gnu.node` → its bar. */
+export function barOf(file) {
+  return bars[/\.linux-(x64|arm64|arm)-/.exec(file)?.[1]];
+}
+
+export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv.slice(2));
+
+function main([first, stripped]) {
+  if (first === "--check") check();
+  else if (first !== undefined && existsSync(first)) show(first, stripped);
+  else throw new Error("usage: node scripts/size.mjs --check | FILE [STRIPPED]");
+}
+
+function check() {
+  const addons = readdirSync(".").filter((file) => file.endsWith(".node"));
+  if (addons.length === 0) throw new Error("there is no addon: npm run build:release");
+  for (const file of addons) {
+    const bytes = statSync(file).size;
+    const over = !(bytes <= barOf(file));
+    console.log(
+      `${file}: ${megabytes(bytes)}, bar ${megabytes(barOf(file))}${over ? ": TOO LARGE, see docs/size.md" : ""}`,
+    );
+    if (over) process.exitCode = 1;
+  }
+}
+
+function show(file, stripped) {
+  if (stripped !== undefined) console.log(`stripped: ${megabytes(statSync(stripped).size)}\n`);
+  const sections = lines("size", ["-A", file])
+    .map((line) => /^(\.[\w.]+)\s+(\d+)\s+(\d+)$/.exec(line.trim()))
+    .filter((found) => found !== null && !found[1].startsWith(".debug"))
+    .map(([, name, bytes]) => [name, Number(bytes)]);
+  table("Section", sections, 12);
+  const crates = new Map();
+  for (const line of lines("nm", ["-S", "--size-sort", "--demangle", file])) {
+    const [, bytes, kind, ...name] = line.split(" ");
+    if (!/^[tTwW]$/.test(kind)) continue;
+    const crate = crateOf(name.join(" "));
+    crates.set(crate, (crates.get(crate) ?? 0) + Number.parseInt(bytes, 16));
+  }
+  table("Crate (code)", [...crates], 40);
+}
+
+/** The crate that a function was written in: a generic one counts for its own crate, whoever uses it. */
+function crateOf(name) {
+  const crate = /^[<&*[(]*(?:mut |const |dyn )*([a-z_]\w*)(?:\[[0-9a-f]+\])?::/.exec(name)?.[1];
+  if (crate === undefined || name.startsWith("ring_core")) return "C and assembly of ring";
+  return ["core", "alloc", "std"].includes(crate) ? "std, alloc, core" : crate;
+}
+
+function table(title, rows, limit) {
+  const sum = rows.reduce((total, [, bytes]) => total + bytes, 0);
+  console.log(`| ${title} | KB |\n|---|---|`);
+  for (const [name, bytes] of rows.sort((a, b) => b[1] - a[1]).slice(0, limit)) {
+    console.log(`| ${name} | ${(bytes / 1e3).toFixed(0)} |`);
+  }
+  console.log(`| all ${rows.length} | ${(sum / 1e3).toFixed(0)} |\n`);
+}
+
+function lines(command, args) {
+  return execFileSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 }).split("\n");
+}
