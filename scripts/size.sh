@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_PROFILE_RELEASE_STRIP=none
-scripts/release.sh cargo build --quiet --locked --release --lib
+scripts/release-flags.sh cargo build --quiet --locked --release --lib
 built="${CARGO_TARGET_DIR:-target}/release/librefresh_session.so"
 stripped="$(mktemp)"
 trap 'rm -f "$stripped"' EXIT
