@@ -84,8 +84,9 @@ fn sockets() -> usize {
 #[test]
 fn what_comes_together_is_one_notice_for_every_reader() {
     in_own_network("what_comes_together_is_one_notice_for_every_reader", || {
-        let before = sockets();
-        runtime().block_on(async {
+        let before = runtime().block_on(async {
+            // The runtime may have some of its own.
+            let before = sockets();
             let readers: [SystemNetwork; 10] = std::array::from_fn(|_| SystemNetwork::new());
             assert_eq!(sockets(), before, "opened before anybody waits");
             for reader in &readers {
@@ -120,8 +121,9 @@ fn what_comes_together_is_one_notice_for_every_reader() {
             nothing(&again).await;
             ip("route replace default via 192.0.2.8 dev wire0");
             again.came().await;
+            before
         });
-        assert_eq!(sockets(), before);
+        assert!(sockets() <= before);
     });
 }
 
