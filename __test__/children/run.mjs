@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 
 /** Nothing here takes longer; a child that does hangs, and is killed so that the test can say so. */
 const LIMIT_MS = 30_000;
+/** A processor that is emulated is so much slower. */
+const SLOWNESS = process.env.QEMU_ROOT === undefined ? 1 : 10;
 
 /** Milliseconds since 1970 with fractions: comparable between processes of one machine. */
 export const now = () => performance.timeOrigin + performance.now();
@@ -41,7 +43,7 @@ export function start(script, input = {}, { env = {}, execArgv = [], limitMs = L
   });
   // `exit` gives the moment; `close` comes when the output is complete.
   const exitedAt = once(child, "exit").then(() => now());
-  const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
+  const timer = setTimeout(() => child.kill("SIGKILL"), limitMs * SLOWNESS);
   let missing;
   const ended = once(child, "close").then(async ([code, signal]) => {
     clearTimeout(timer);
@@ -104,9 +106,13 @@ export class Sessions {
 /** OpenSC's pkcs11-spy, which writes every PKCS#11 call down. */
 export const spyModule = () => systemModule("pkcs11-spy.so", "opensc-pkcs11");
 
-/** Where the system has a PKCS#11 module; `packaged` is the Debian package that it comes in. */
+/**
+ * Where the system has a PKCS#11 module; `packaged` is the Debian package that it comes in. The system of a Node under
+ * qemu is in a folder (`scripts/qemu.sh`).
+ */
 export function systemModule(file, packaged) {
-  const folders = ["/usr/lib", "/usr/lib64", ...subfolders("/usr/lib")];
+  const libraries = join(process.env.QEMU_ROOT ?? "/", "usr/lib");
+  const folders = [libraries, `${libraries}64`, ...subfolders(libraries)];
   const found = folders.flatMap((folder) => [join(folder, file), join(folder, "pkcs11", file)]).find(existsSync);
   if (found === undefined) throw new Error(`${file} is missing: install it (Debian: apt install ${packaged})`);
   return found;

@@ -27,6 +27,8 @@ export async function startTestbed({ tokens = false, profiles = ["debug", "fast"
   ]);
   // SoftHSM reads it when the module is initialised; only the main thread's `process.env` is the process's.
   if (tokens) process.env.SOFTHSM2_CONF = ready.tokens.conf;
+  // The testbed is this machine's; a Node under qemu loads the module of another (`scripts/qemu.sh`).
+  if (tokens && process.env.QEMU_ROOT !== undefined) ready.tokens.module = process.env.QEMU_ROOT + ready.tokens.module;
   return new Testbed(ready, async () => {
     child.stdin.end();
     await exited;

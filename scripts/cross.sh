@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# `npm run cross [-- TARGET…]`: the addon as it is released, for other machines than this one; every target of
+# package.json unless told otherwise. Results are in `target/cross`, named as the loader looks for them, and checked by
+# `scripts/floors.mjs`. Runs on x86-64 Debian, needs no root, and keeps what it downloads in `.cache/cross`: docs/cross.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache=$PWD/.cache/cross
+glibc_floor=2.17
+
+fail() { printf 'cross: %s\n' "$1" >&2; exit 1; }
+timed() { local from=$SECONDS what=$1; shift; "$@"; printf 'cross: %s: %d s\n' "$what" $((SECONDS - from)); }
+
+suffix_of() {
+  case "$1" in
+    aarch64-unknown-linux-gnu) echo linux-arm64-gnu ;;
+    aarch64-unknown-linux-musl) echo linux-arm64-musl ;;
+    armv7-unknown-linux-gnueabihf) echo linux-arm-gnueabihf ;;
+    armv7-unknown-linux-musleabihf) echo linux-arm-musleabihf ;;
+    x86_64-unknown-linux-gnu) echo linux-x64-gnu ;;
+    x86_64-unknown-linux-musl) echo linux-x64-musl ;;
+    *) fail "'$1' is none of the targets in package.json that this can build" ;;
+  esac
+}
+
+# Debian's compiler with the standard libraries of all three architectures, driven by rustup's cargo.
+rustc_wrapper() {
+  cat > "$cache/rustc.new" << EOF
+#!/bin/sh
+LD_LIBRARY_PATH="$cache/rust/usr/lib/x86_64-linux-gnu:$cache/rust/usr/lib" exec "$cache/rust/usr/bin/rustc" --sysroot "$cache/rust/usr" "\$@"
+EOF
+  chmod +x "$cache/rustc.new"
+  # Cargo builds everything anew for a compiler that has changed.
+  if cmp -s "$cache/rustc.new" "$cache/rustc"; then rm "$cache/rustc.new"; else mv "$cache/rustc.new" "$cache/rustc"; fi
+}
+
+compile() { # target
+  local zig
+  zig=$(echo "$cache"/python/lib/python3*/site-packages/ziglang/zig)
+  local arguments=(--package refresh-session --lib --release --locked)
+  local -x RUSTC=$cache/rustc CARGO_TARGET_DIR=$PWD/target/cross CARGO_ZIGBUILD_ZIG_PATH=$zig
+  # Nobody's home is in what is released, and whose home it was does not change a byte.
+  local -x RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates --remap-path-prefix=$cache/rust/usr/src=rust --remap-path-prefix=$PWD=refresh-session"
+  local -x CARGO_ZIGBUILD_CACHE_DIR=$cache/zigbuild ZIG_GLOBAL_CACHE_DIR=$cache/zig ZIG_LOCAL_CACHE_DIR=$cache/zig
+  case "$1" in
+    *-musl*)
+      # No distribution has a standard library for these; it is built here. Node dlopens us: nothing may be static.
+      local -x RUSTC_BOOTSTRAP=1
+      RUSTFLAGS+=' -C target-feature=-crt-static'
+      arguments+=(-Z build-std=std,panic_unwind --target "$1")
+      ;;
+    *) arguments+=(--target "$1.$glibc_floor") ;;
+  esac
+  "$cache/python/bin/cargo-zigbuild" zigbuild "${arguments[@]}"
+}
+
+build() { # target
+  local built=target/cross/$1/release/librefresh_session.so result
+  result=target/cross/refresh-session.$(suffix_of "$1").node
+  compile "$1"
+  # By another name first: a Node that has the old one loaded must not see it change.
+  cp "$built" "$result.new"
+  mv "$result.new" "$result"
+  node scripts/floors.mjs "$result"
+}
+
+[ "$(uname -sm)" = 'Linux x86_64' ] || fail 'this runs on x86-64 Linux only'
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then
+  mapfile -t targets < <(node -p 'require("./package.json").napi.targets.filter((target) => target.includes("-linux-")).join("\n")')
+fi
+for target in "${targets[@]}"; do suffix_of "$target" >/dev/null; done
+
+timed 'compiler and linker' scripts/cross/python.sh
+timed 'standard libraries' scripts/cross/debian.sh rust
+rustc_wrapper
+for target in "${targets[@]}"; do timed "$target" build "$target"; done

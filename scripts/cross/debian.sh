@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Debian packages without installing them: those of `debian.txt` for the folders named are downloaded with an apt of our
+# own, checked, and unpacked into `.cache/cross/FOLDER`. Nothing of the system is changed and nobody needs to be root.
+# Usage: scripts/cross/debian.sh FOLDER…
+#
+# Mirrors keep only the newest version of a package. When one has moved on, this says so and which version there is:
+# enter it in `debian.txt` with `-` for the checksum, run this again, and enter the checksum that it prints after apt has
+# checked Debian's signature.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+list=$PWD/scripts/cross/debian.txt
+cache=$PWD/.cache/cross
+apt=$cache/apt
+debs=$cache/debs
+
+fail() { printf 'cross: %s\n' "$1" >&2; exit 1; }
+lines_of() { awk -v folder="$1" '$1 == folder' "$list"; }
+
+# The mirrors are those that the machine itself uses; the suites are ours, whichever the machine runs.
+mirror() { apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | awk -v suite="$1" '$2 ~ suite { print $1; exit }'; }
+
+source_of() { # suite, mirror, architectures
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: %s\nSigned-By: %s\n\n' \
+    "$2" "$1" "$3" /usr/share/keyrings/debian-archive-keyring.gpg
+}
+
+private_apt() {
+  local main security
+  # Asked before APT_CONFIG says otherwise.
+  main=${CROSS_DEBIAN:-$(mirror '^[a-z]+$')}
+  security=${CROSS_DEBIAN_SECURITY:-$(mirror '^[a-z]+-security$')}
+  [ -n "$main" ] && [ -n "$security" ] ||
+    fail 'apt knows no Debian mirror: set CROSS_DEBIAN and CROSS_DEBIAN_SECURITY to the URLs of Debian and of its security updates'
+  mkdir -p "$apt"/{sources,preferences,state/lists/partial,cache/archives/partial}
+  touch "$apt/status"
+  {
+    source_of bookworm "$main" 'amd64 arm64 armhf'
+    source_of bookworm-security "$security" 'amd64 arm64'
+    source_of trixie "$main" 'amd64 arm64 armhf'
+  } > "$apt/sources/debian.sources"
+  cat > "$apt/apt.conf" << EOF
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; "arm64"; "armhf"; };
+APT::Sandbox::User "$(id -un)";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::Languages "none";
+Dir::Cache "$apt/cache";
+Dir::Etc::preferencesparts "$apt/preferences";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$apt/sources";
+Dir::State "$apt/state";
+Dir::State::status "$apt/status";
+EOF
+  export APT_CONFIG=$apt/apt.conf
+}
+
+file_of() { printf '%s/%s_%s_%s.deb' "$debs" "$1" "${3//:/%3a}" "$2"; } # package, architecture, version, as apt names it
+
+download() { # package, architecture, version
+  local file name=$1:$2
+  file=$(file_of "$@")
+  [ ! -e "$file" ] || return 0
+  [ "$2" != all ] || name=$1
+  [ -n "${APT_CONFIG:-}" ] || private_apt
+  # Lists of before are good as long as they lead to the version.
+  (cd "$debs" && apt-get download -qq "$name=$3" 2>/dev/null) || {
+    apt-get update -qq || fail 'apt could not read the lists of packages'
+    cd "$debs" && apt-get download -qq "$name=$3"
+  } || {
+    apt-cache madison "$name" >&2
+    fail "there is no $name $3 (any more); above is what there is. How to change it: scripts/cross/debian.sh"
+  }
+  [ -e "$file" ] || fail "apt downloaded $name $3 under another name than $file"
+}
+
+command -v apt-get >/dev/null && command -v dpkg >/dev/null || fail 'apt-get and dpkg are needed: run this on Debian or in its container'
+mkdir -p "$debs"
+for folder in "$@"; do
+  wanted=$(lines_of "$folder")
+  [ -n "$wanted" ] || fail "debian.txt has nothing for '$folder'"
+  # Written last: what was cut short is made anew.
+  [ "$(cat "$cache/$folder/.packages" 2>/dev/null)" != "$wanted" ] || continue
+  printf 'cross: Debian packages for %s\n' "$folder"
+  rm -rf "${cache:?}/$folder"
+  mkdir -p "$cache/$folder"
+  while read -r _ _ package architecture version checksum; do
+    download "$package" "$architecture" "$version"
+    file=$(file_of "$package" "$architecture" "$version")
+    actual=$(sha256sum "$file" | cut -d' ' -f1)
+    case "$checksum" in
+      "$actual") ;;
+      -) printf 'cross: %s %s %s %s\n' "$package" "$architecture" "$version" "$actual" ;;
+      *) rm "$file"; fail "$package $architecture $version has the checksum $actual, not $checksum" ;;
+    esac
+    dpkg -x "$file" "$cache/$folder"
+  done <<< "$wanted"
+  # Debian since 13 leaves this link to a package of its own.
+  [ -e "$cache/$folder/lib" ] || ln -s usr/lib "$cache/$folder/lib"
+  printf '%s\n' "$wanted" > "$cache/$folder/.packages"
+done

