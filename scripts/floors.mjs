@@ -90,7 +90,10 @@ function violations(found, promised) {
   hold(pageBytes >= promised.pageBytes, `is aligned for pages of ${pageBytes} bytes, not ${promised.pageBytes}`);
   if (promised.arch === "arm") {
     hold(/Tag_ABI_VFP_args: VFP registers/.test(found.attributes), "does not pass floating point as gnueabihf does");
-    hold(!/Tag_THUMB_ISA_use: None/.test(found.attributes) && /Tag_CPU_arch: v7/.test(found.attributes), "is not for ARMv7");
+    hold(
+      !/Tag_THUMB_ISA_use: None/.test(found.attributes) && /Tag_CPU_arch: v7/.test(found.attributes),
+      "is not for ARMv7",
+    );
   }
 
   const beyond = found.glibc !== undefined && (promised.glibc === undefined || newer(found.glibc, promised.glibc));
@@ -102,9 +105,15 @@ function violations(found, promised) {
 
   hold(!found.tags.some((tag) => /^R(UN)?PATH$/.test(tag)), "has a path of its own for libraries");
   hold(!found.tags.includes("TEXTREL"), "changes its code when it is loaded (TEXTREL)");
-  hold(inSegments("GNU_STACK").length === 1 && !inSegments("GNU_STACK")[0].flags.includes("E"), "wants a stack that is executed");
+  hold(
+    inSegments("GNU_STACK").length === 1 && !inSegments("GNU_STACK")[0].flags.includes("E"),
+    "wants a stack that is executed",
+  );
   hold(!inSegments("LOAD").some(({ flags }) => /W.*E/.test(flags)), "has memory that is both written and executed");
-  hold(inSegments("GNU_RELRO").length === 1 && found.bindsNow, "leaves its table of foreign functions writable (no full RELRO)");
+  hold(
+    inSegments("GNU_RELRO").length === 1 && found.bindsNow,
+    "leaves its table of foreign functions writable (no full RELRO)",
+  );
   const unstripped = found.sections.filter((name) => /^\.(symtab|debug_)/.test(name));
   hold(unstripped.length === 0, `is not stripped: ${unstripped}`);
   hold(found.exported.includes("napi_register_module_v1"), "does not register itself with Node");

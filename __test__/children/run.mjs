@@ -5,11 +5,10 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SLOWNESS } from "../support/waiting.mjs";
 
 /** Nothing here takes longer; a child that does hangs, and is killed so that the test can say so. */
 const LIMIT_MS = 30_000;
-/** A processor that is emulated is so much slower. */
-const SLOWNESS = process.env.QEMU_ROOT === undefined ? 1 : 10;
 
 /** Milliseconds since 1970 with fractions: comparable between processes of one machine. */
 export const now = () => performance.timeOrigin + performance.now();

@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SLOWNESS } from "./waiting.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -32,7 +33,7 @@ export async function run(args, { env = {}, cwd, node = [], secret = false } = {
       output[name] += text;
     });
   }
-  const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+  const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS * SLOWNESS);
   const [code, signal] = await once(child, "close");
   clearTimeout(timer);
   if (CANARY.test(output.stderr) || (!secret && CANARY.test(output.stdout))) {

@@ -2,4 +2,6 @@
 // one of it, with `process.execPath`, gets the script that runs it under qemu.
 
 process.execPath = process.env.QEMU_NODE;
-process.execArgv = process.execArgv.filter((argument, n, all) => argument !== "--require" && all[n - 1] !== "--require");
+process.execArgv = process.execArgv.filter(
+  (argument, n, all) => argument !== "--require" && all[n - 1] !== "--require",
+);
