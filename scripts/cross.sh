@@ -39,8 +39,8 @@ compile() { # target
   zig=$(echo "$cache"/python/lib/python3*/site-packages/ziglang/zig)
   local arguments=(--package refresh-session --lib --release --locked)
   local -x RUSTC=$cache/rustc CARGO_TARGET_DIR=$PWD/target/cross CARGO_ZIGBUILD_ZIG_PATH=$zig
-  # Nobody's home is in what is released, and whose home it was does not change a byte.
-  local -x RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates --remap-path-prefix=$cache/rust/usr/src=rust --remap-path-prefix=$PWD=refresh-session"
+  # To the flags of every release, the folders that only this one has.
+  local -x RUSTFLAGS="--remap-path-prefix=$cache/rust/usr/src=rust --remap-path-prefix=$PWD=refresh-session"
   local -x CARGO_ZIGBUILD_CACHE_DIR=$cache/zigbuild ZIG_GLOBAL_CACHE_DIR=$cache/zig ZIG_LOCAL_CACHE_DIR=$cache/zig
   case "$1" in
     *-musl*)
@@ -51,7 +51,7 @@ compile() { # target
       ;;
     *) arguments+=(--target "$1.$glibc_floor") ;;
   esac
-  "$cache/python/bin/cargo-zigbuild" zigbuild "${arguments[@]}"
+  scripts/release-flags.sh "$cache/python/bin/cargo-zigbuild" zigbuild "${arguments[@]}"
 }
 
 build() { # target
