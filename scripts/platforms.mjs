@@ -10,10 +10,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** What npm and Node.js call the parts of a target triple. `tested`: on what its binary is run. */
 const TARGETS = {
-  "aarch64-unknown-linux-gnu": linux("arm64", "gnu", "arm64", "glibc", "qemu, by `scripts/cross.sh`"),
-  "aarch64-unknown-linux-musl": linux("arm64", "musl", "arm64", "musl", "qemu, by `scripts/cross.sh`"),
-  "armv7-unknown-linux-gnueabihf": linux("arm", "gnueabihf", "arm", "glibc", "qemu, by `scripts/cross.sh`"),
-  "armv7-unknown-linux-musleabihf": linux("arm", "musleabihf", "arm", "musl", "qemu, by `scripts/cross.sh`"),
+  "aarch64-unknown-linux-gnu": linux("arm64", "gnu", "arm64", "glibc", "qemu, by `scripts/qemu.sh`"),
+  "aarch64-unknown-linux-musl": linux("arm64", "musl", "arm64", "musl"),
+  "armv7-unknown-linux-gnueabihf": linux("arm", "gnueabihf", "arm", "glibc", "qemu, by `scripts/qemu.sh`"),
+  "armv7-unknown-linux-musleabihf": linux("arm", "musleabihf", "arm", "musl"),
   "x86_64-unknown-linux-gnu": linux("x64", "gnu", "x64", "glibc", "the machine itself, by `npm test`"),
   "x86_64-unknown-linux-musl": linux("x64", "musl", "x64", "musl"),
   "aarch64-apple-darwin": { abi: "darwin-arm64", os: "darwin", cpu: "arm64" },
