@@ -141,7 +141,7 @@ if [ ${#arguments[@]} -eq 0 ]; then
   arguments=("${arguments[@]/#/__test__/}")
   for title in "${left_out[@]}"; do arguments+=(--match "!$title"); done
 fi
-# A 32-bit readdir, as SoftHSM's, fails under qemu on file systems with 64-bit offsets: the tokens must be on another.
+# On the disk's file system SoftHSM sees no token under a 32-bit qemu (probably readdir and 64-bit offsets); on a tmpfs it does.
 [ "$machine" != armv7 ] || export TMPDIR=/dev/shm
 export MQTT_KILLS="${MQTT_KILLS:-8}"
 timed 'the tests' "$cache/node-$machine/node" node_modules/ava/entrypoints/cli.mjs --serial --timeout 600s "${arguments[@]}"
