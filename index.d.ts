@@ -155,7 +155,7 @@ export declare class Pkcs11Error extends RefreshError {
 }
 /** The base of every error of this package; itself only for a defect of ours. */
 export declare class RefreshError extends Error {
-	/** Stable, `ERR_…`; listed in docs/errors.md. */
+	/** Stable, such as `ERR_CLOSED`; listed in docs/errors.md. */
 	readonly code: string;
 	/** Whether the same call may succeed later by itself. */
 	readonly retryable: boolean;

@@ -56,9 +56,11 @@ const modes = {
     const handler = () => {
       throw new Error("handler");
     };
-    await connection.subscribe("a", {}, handler);
-    await connection.publish("a", "1", { qos: 1 });
-    await connection.publish("a", "2", { qos: 1 });
+    // Nobody else's: other tests publish to the same broker.
+    const topic = connection.clientId;
+    await connection.subscribe(topic, {}, handler);
+    await connection.publish(topic, "1", { qos: 1 });
+    await connection.publish(topic, "2", { qos: 1 });
     await connection.close();
   },
 };

@@ -28,7 +28,7 @@ export class Installed {
     const folder = this.#folder("refresh-session");
     writeFileSync(join(folder, "package.json"), JSON.stringify(publishedManifest()));
     mkdirSync(join(folder, "dist"));
-    for (const file of ["index.js", "index.mjs", "cli.js"])
+    for (const file of ["index.js", "index.mjs", "core.js", "mqtt.js", "cli.js"])
       copyFileSync(join(root, "dist", file), join(folder, "dist", file));
   }
 
@@ -42,10 +42,10 @@ export class Installed {
   }
 
   /** Changes the JavaScript of the installed package. */
-  patch(from, to) {
-    const path = join(this.dir, "node_modules/refresh-session/dist/index.js");
+  patch(from, to, file = "core.js") {
+    const path = join(this.dir, "node_modules/refresh-session/dist", file);
     const text = readFileSync(path, "utf8");
-    if (!text.includes(from)) throw new Error(`${from} is not in dist/index.js`);
+    if (!text.includes(from)) throw new Error(`${from} is not in dist/${file}`);
     writeFileSync(path, text.replaceAll(from, to));
   }
 

@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
 
+use crate::runtime;
+
 /// How many environments use the addon. Held while the tokens are closed or opened for the last or first of them.
 static ENVIRONMENTS: Mutex<usize> = Mutex::new(0);
 
@@ -27,6 +29,7 @@ pub fn environment_starts(_exports: Object<'_>, env: Env) -> Result<()> {
         *environments -= 1;
         if *environments == 0 {
             refresh_session_pkcs11::close_all();
+            runtime::end();
         }
     })?;
     Ok(())

@@ -38,7 +38,7 @@ pub fn open_iot(
         Ok((listener(&listen)?, pin.map(|pin| Arc::new(pin) as Arc<dyn PinProvider>)))
     };
     open(callbacks, |(listener, pin)| {
-        let around = surroundings();
+        let around = surroundings()?;
         let options = options.into_options(common.to_options().timeout, pin);
         let (source, warnings) = IotSource::new(options, around.clock.clone(), around.calendar.clone())?;
         let region = source.region().map(Into::into);
@@ -58,7 +58,7 @@ pub fn open_custom(
     let name = if options.provider { CustomName::Provider } else { CustomName::Callback };
     let callbacks = || Ok((listener(&listen)?, JsCredentials::new(&ask, &abort, name.param())?));
     open(callbacks, |(listener, provider)| {
-        let around = surroundings();
+        let around = surroundings()?;
         let source = CustomSource::new(Arc::new(provider), name, &options.same, around.clock.clone())?;
         session(source, &common, around, listener, None, Vec::new())
     })
@@ -75,7 +75,7 @@ pub fn open_container(
 ) -> Either<NativeSession, NativeError> {
     let callbacks = || Ok((listener(&listen)?, JsEnvironment::new(&ask, &abort)?));
     open(callbacks, |(listener, environment)| {
-        let around = surroundings();
+        let around = surroundings()?;
         let (calendar, clock) = (around.calendar.clone(), around.clock.clone());
         let NativeContainerOptions { same, given } = options;
         let source = ContainerSource::new(given.into(), Arc::new(environment), &same, calendar, clock)?;
@@ -100,7 +100,7 @@ pub fn open_sts(
         Ok((listener(&listen)?, base, code))
     };
     open(callbacks, |(listener, base, code)| {
-        let around = surroundings();
+        let around = surroundings()?;
         let (clock, calendar) = (around.clock.clone(), around.calendar.clone());
         let common = common.to_options();
         let options = options.into_options(base, code, common.timeout)?;
@@ -127,7 +127,7 @@ pub fn open_web_identity(
         Ok((listener(&listen)?, token))
     };
     open(callbacks, |(listener, token)| {
-        let around = surroundings();
+        let around = surroundings()?;
         let (clock, calendar) = (around.clock.clone(), around.calendar.clone());
         let (source, warnings) = WebIdentitySource::new(options.into_options(token)?, clock, calendar)?;
         let region = Some(source.region().to_owned());

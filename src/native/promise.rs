@@ -6,18 +6,52 @@
 use std::pin::Pin;
 
 use napi::bindgen_prelude::{JsValue as _, PromiseRaw, ToNapiValue};
-use napi::{Env, sys};
+use napi::{Env, JsDeferred, sys};
 
-type Outcome = Pin<Box<dyn Future<Output = napi::Result<Given>> + Send>>;
+use crate::runtime;
 
-/// A promise of what `outcome` gives. It never rejects.
+/// A promise of what `outcome` gives. It never rejects, unless there is no thread to find it out, or not any more.
 pub(crate) fn promise<T: ToNapiValue + Send + 'static>(
     env: &Env,
     outcome: impl Future<Output = T> + Send + 'static,
 ) -> napi::Result<PromiseRaw<'_, T>> {
-    let outcome: Outcome = Box::pin(async move { Ok(Given::new(outcome.await)) });
-    let promise = env.spawn_future(outcome)?;
+    let (deferred, promise) = env.create_deferred::<Given, Resolver>()?;
+    settle(Settlement(Some(deferred)), Box::pin(async move { Given::new(outcome.await) }));
     Ok(PromiseRaw::new(env.raw(), promise.raw()))
+}
+
+fn settle(mut promise: Settlement, outcome: Pin<Box<dyn Future<Output = Given> + Send>>) {
+    match runtime::handle() {
+        Ok(runtime) => {
+            runtime.spawn(async move { promise.resolve(outcome.await) });
+        }
+        Err(error) => promise.reject(error.message()),
+    }
+}
+
+type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Given> + Send>;
+
+/// A promise that is still to be settled. Dropped before, as by a panic or the end of the runtime, it is rejected.
+struct Settlement(Option<JsDeferred<Given, Resolver>>);
+
+impl Settlement {
+    fn resolve(&mut self, given: Given) {
+        if let Some(deferred) = self.0.take() {
+            deferred.resolve(Box::new(|_| Ok(given)));
+        }
+    }
+
+    fn reject(&mut self, reason: &str) {
+        if let Some(deferred) = self.0.take() {
+            deferred.reject(napi::Error::from_reason(reason));
+        }
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        self.reject("the call was given up");
+    }
 }
 
 /// A value of any type on its way to JavaScript.

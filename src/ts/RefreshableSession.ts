@@ -5,11 +5,11 @@ import type { ClientCache } from "./client/ClientCache";
 import { Clients } from "./client/Clients";
 import { clientCacheOption } from "./client/options";
 import type { ClientConfig, ClientConstructor, ClientOptions } from "./client/types";
+import { Connections } from "./connections";
 import type { Demand, Engine } from "./engine";
 import { ClosedError, ValidationError } from "./errors";
 import { SessionEvents } from "./events";
-import { Connections } from "./mqtt/connections";
-import { type MqttConnection, openMqtt } from "./mqtt/MqttConnection";
+import { type MqttConnection, openMqtt } from "./mqtt";
 import type { MqttOptions } from "./mqtt/types";
 import { type Open, openContainer, openCustom, openIot, openSts, openWebIdentity } from "./open";
 import { boolean, type Checks, checked, invalid, optionsObject, quoted } from "./options/check";
@@ -47,15 +47,6 @@ const OWN_OPTIONS = ["method", "clientCache"] as const;
  * Emits `refresh`, `refreshError`, `expired`, `warning` and `close`; none of them needs a listener.
  */
 export class RefreshableSession extends SessionEvents {
-  static {
-    // Not a member: the public types must not need those of Node.
-    Object.defineProperty(RefreshableSession.prototype, inspect.custom, {
-      value(this: RefreshableSession) {
-        return `RefreshableSession ${inspect(this.toJSON())}`;
-      },
-    });
-  }
-
   readonly #engine: Engine;
   readonly #credentials: AwsCredentialIdentityProvider;
   readonly #clients: Clients;
@@ -222,6 +213,13 @@ export class RefreshableSession extends SessionEvents {
     }
   }
 }
+
+// Not a member: the public types must not need those of Node.
+Object.defineProperty(RefreshableSession.prototype, inspect.custom, {
+  value(this: RefreshableSession) {
+    return `RefreshableSession ${inspect(this.toJSON())}`;
+  },
+});
 
 const refreshChecks: Checks<RefreshOptions> = {
   force: boolean,

@@ -19,7 +19,7 @@ export interface RefreshErrorInit {
 
 /** The base of every error of this package; itself only for a defect of ours. */
 export class RefreshError extends Error {
-  /** Stable, `ERR_…`; listed in docs/errors.md. */
+  /** Stable, such as `ERR_CLOSED`; listed in docs/errors.md. */
   readonly code: string;
   /** Whether the same call may succeed later by itself. */
   readonly retryable: boolean;

@@ -25,8 +25,7 @@ export { fromContainer } from "./fromContainer";
 export { fromCustom } from "./fromCustom";
 export { fromIot } from "./fromIot";
 export { fromWebIdentity } from "./fromWebIdentity";
-export { Job } from "./mqtt/aws/Job";
-export { Jobs } from "./mqtt/aws/Jobs";
+export { Job, Jobs, MqttConnection, Shadow } from "./mqtt";
 export type {
   JobDetails,
   JobEnd,
@@ -35,7 +34,6 @@ export type {
   JobProgressOptions,
   JobsOptions,
 } from "./mqtt/aws/jobTypes";
-export { Shadow } from "./mqtt/aws/Shadow";
 export type {
   ShadowApply,
   ShadowApplying,
@@ -50,7 +48,6 @@ export type {
   ShadowState,
   ShadowUpdated,
 } from "./mqtt/aws/shadowTypes";
-export { MqttConnection } from "./mqtt/MqttConnection";
 export type {
   MqttAckProperties,
   MqttCloseOptions,

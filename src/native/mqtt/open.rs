@@ -35,7 +35,9 @@ pub fn open_mqtt(
             Err(error) => return Either::B(internal(&error.reason)),
         };
         let options = options.into_options(pin);
-        match MqttConnection::open(options, session.session(), surroundings(), wake) {
+        let opened =
+            surroundings().and_then(|around| MqttConnection::open(options, session.session(), around, wake));
+        match opened {
             Ok((connection, warnings)) => Either::A(NativeMqttConnection::new(connection, warnings)),
             Err(error) => Either::B(error.into()),
         }

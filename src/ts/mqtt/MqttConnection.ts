@@ -103,12 +103,13 @@ export function openMqtt(engine: Engine, options: MqttOptions): MqttConnection {
 export class MqttConnection extends MqttEvents {
   static {
     // Not a member: the public types must not need those of Node.
-    Object.defineProperty(MqttConnection.prototype, inspect.custom, {
+    Object.defineProperty(this.prototype, inspect.custom, {
       value(this: MqttConnection) {
         return `MqttConnection ${inspect(this.toJSON())}`;
       },
     });
-    make = (opened) => new MqttConnection(opened);
+    // Not by its name: bundlers rename a class that names itself here, and users see `_MqttConnection`.
+    make = (opened) => new this(opened);
     wake = (connection) => connection.#pump.wake();
   }
 

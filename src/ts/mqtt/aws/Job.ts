@@ -32,7 +32,8 @@ interface Update {
  */
 export class Job {
   static {
-    make = (execution, conversation, stop) => new Job(execution, conversation, stop);
+    // Not by its name: bundlers rename a class that names itself here, and users see `_Job`.
+    make = (execution, conversation, stop) => new this(execution, conversation, stop);
   }
 
   readonly jobId: string;

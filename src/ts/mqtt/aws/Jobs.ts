@@ -32,7 +32,8 @@ export function newJobs(thing: string, conversation: Conversation): Jobs {
 /** The jobs of a thing. From `connection.jobs`. */
 export class Jobs {
   static {
-    make = (thing, conversation) => new Jobs(thing, conversation);
+    // Not by its name: bundlers rename a class that names itself here, and users see `_Jobs`.
+    make = (thing, conversation) => new this(thing, conversation);
   }
 
   readonly thing: string;

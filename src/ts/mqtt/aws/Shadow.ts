@@ -37,7 +37,8 @@ export function newShadow(thing: string, name: string | undefined, conversation:
 /** A device shadow. From `connection.shadow`. */
 export class Shadow {
   static {
-    make = (thing, name, conversation) => new Shadow(thing, name, conversation);
+    // Not by its name: bundlers rename a class that names itself here, and users see `_Shadow`.
+    make = (thing, name, conversation) => new this(thing, name, conversation);
   }
 
   readonly thing: string;

@@ -1,4 +1,4 @@
-import type { MqttConnection } from "./MqttConnection";
+import type { MqttConnection } from "./mqtt/MqttConnection";
 
 /** The connections of a session, to be closed with it. Weak: one that nobody connects or holds may go. */
 export class Connections {
