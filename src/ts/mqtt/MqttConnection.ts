@@ -102,12 +102,6 @@ export function openMqtt(engine: Engine, options: MqttOptions): MqttConnection {
  */
 export class MqttConnection extends MqttEvents {
   static {
-    // Not a member: the public types must not need those of Node.
-    Object.defineProperty(this.prototype, inspect.custom, {
-      value(this: MqttConnection) {
-        return `MqttConnection ${inspect(this.toJSON())}`;
-      },
-    });
     // Not by its name: bundlers rename a class that names itself here, and users see `_MqttConnection`.
     make = (opened) => new this(opened);
     wake = (connection) => connection.#pump.wake();
@@ -433,6 +427,13 @@ export class MqttConnection extends MqttEvents {
     }
   }
 }
+
+// Not a member: the public types must not need those of Node.
+Object.defineProperty(MqttConnection.prototype, inspect.custom, {
+  value(this: MqttConnection) {
+    return `MqttConnection ${inspect(this.toJSON())}`;
+  },
+});
 
 function noPin(): Promise<never> {
   return Promise.reject(new Error("nobody has this connection any more"));
