@@ -1,4 +1,4 @@
-// Two copies of the addon in one process: they share the module and the token's login, and know nothing of each other.
+// Two copies of the addon in one process: they share the module, its initialisation and the token's login.
 
 import { join } from "node:path";
 import test from "ava";
@@ -7,6 +7,7 @@ import { copyAddon } from "./support/addon-copy.mjs";
 import { unshared } from "./support/sessions.mjs";
 import { shimOf } from "./support/shim.mjs";
 import { startTestbed } from "./support/testbed.mjs";
+import { until } from "./support/waiting.mjs";
 
 let tb;
 let copies;
@@ -86,25 +87,69 @@ test.serial("20 workers with both copies come and go: all sign, and so does the 
   await end();
 });
 
+for (const thread of [undefined, "worker"]) {
+  const where = thread === undefined ? "" : ", one in a worker";
+  test.serial(`both at once${where}: one C_Initialize after the other`, async (t) => {
+    const { shim, open, ok, end } = started(t);
+    shim.script("slow=C_Initialize:500");
+    await Promise.all([open("a"), open("b", thread)]);
+    t.is(shim.count("C_Initialize"), 2);
+    t.is(shim.count("race C_Initialize"), 0);
+    for (const fields of [{ name: "a" }, { name: "b", thread }]) await ok("refreshes", { ...fields, times: 3 });
+    await end();
+  });
+
+  test.serial(`C_Initialize hangs${where}: the other waits no longer than it may, and comes after it`, async (t) => {
+    const { child, shim, open, ok, end } = started(t);
+    shim.script("hang=C_Initialize");
+    const first = open("a");
+    await until(() => shim.count("C_Initialize") === 1);
+    await open("b", thread, { options: { signTimeoutMs: 500 }, fetch: false });
+    const { error } = await child.call("refresh", { name: "b", thread });
+    t.like(error, { name: "Pkcs11Error", code: "ERR_PKCS11_HUNG", retryable: true });
+    t.regex(error.message, /another copy of this package in this process is initialising it/);
+    t.regex(error.hint, /reset the device or restart the process/);
+    t.is(shim.count("C_Initialize"), 1);
+    shim.script();
+    await first;
+    await ok("refresh", { name: "b", thread });
+    t.is(shim.count("race C_Initialize"), 0);
+    await end();
+  });
+}
+
 for (const [owner, guest] of orders) {
-  test.serial(
-    `the module breaks: ${guest} leaves it alone, ${owner}, who initialised it, mends it for both`,
-    async (t) => {
-      const { child, shim, open, ok, end } = started(t, 1);
-      await open(owner);
-      await open(guest);
-      shim.script("fail-until-anew=C_Sign:30");
-      const { error } = await child.call("refresh", { name: guest });
-      t.like(error, { name: "Pkcs11Error", code: "ERR_PKCS11_CALL", retryable: true });
-      t.regex(error.message, /C_Sign returned CKR_DEVICE_ERROR/);
-      t.regex(error.hint, /initialised by other code in this process.* the process must be restarted/);
-      t.is(shim.count("C_Finalize"), 0);
-      await ok("refresh", { name: owner });
-      t.is(shim.count("C_Finalize"), 1);
-      for (const name of [guest, owner]) await ok("refreshes", { name, times: 3 });
-      await end();
-    },
-  );
+  test.serial(`${owner} initialised the module, which breaks: ${guest} mends it for both`, async (t) => {
+    const { shim, open, ok, end } = started(t, 1);
+    await open(owner);
+    await open(guest);
+    shim.script("fail-until-anew=C_Sign:30");
+    await ok("refresh", { name: guest });
+    t.is(shim.count("C_Finalize"), 1);
+    for (const name of [owner, guest]) await ok("refreshes", { name, times: 3 });
+    t.is(shim.count("C_OpenSession"), 4, "each its own, and each once more");
+    await end(2);
+  });
+
+  test.serial(`the module breaks for ${guest} during a call of ${owner}: not finalised before its end`, async (t) => {
+    const { child, shim, open, ok, end } = started(t, 1);
+    await open(owner);
+    await open(guest);
+    shim.script("hang-once=C_Sign");
+    const before = shim.count("C_Sign");
+    const signing = ok("refresh", { name: owner });
+    await until(() => shim.count("C_Sign") > before);
+    shim.script("hang-once=C_Sign", "fail-until-anew=C_SignInit:5");
+    const { error } = await child.call("refresh", { name: guest });
+    t.like(error, { name: "Pkcs11Error", code: "ERR_PKCS11_HUNG", retryable: true });
+    t.is(shim.count("C_Finalize"), 0);
+    shim.script("fail-until-anew=C_SignInit:5");
+    await signing;
+    await ok("refresh", { name: guest });
+    t.is(shim.count("C_Finalize"), 1);
+    for (const name of [owner, guest]) await ok("refreshes", { name, times: 3 });
+    await end(2);
+  });
 }
 
 /** A process whose `open(copy)` leaves a session of this name that has fetched. */
@@ -119,18 +164,20 @@ function started(t, finalised = 0) {
     shim,
     child,
     ok,
-    async open(name, thread) {
-      const options = unshared(tb.hsm("ec256", {}, { library: shim.library }));
+    async open(name, thread, { options: more = {}, fetch = true } = {}) {
+      const options = unshared(tb.hsm("ec256", {}, { library: shim.library, ...more }));
       await ok("open", { name, options, copy: copies[name], thread });
-      await ok("credentials", { name, thread });
+      if (fetch) await ok("credentials", { name, thread });
     },
-    async end() {
+    /** `lost`: sessions that the module was finalised with, and that need no closing. */
+    async end(lost = 0) {
       const { code, signal, stderr } = await child.end();
       t.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: "" });
       t.is(shim.count("C_Finalize"), finalised);
       t.is(shim.count("C_Logout"), 0);
-      // The session that the module was finalised with needs no closing.
-      t.is(shim.count("C_OpenSession") - shim.count("C_CloseSession"), finalised);
+      t.is(shim.count("C_OpenSession") - shim.count("C_CloseSession"), lost);
+      t.is(shim.count("overlap C_Finalize"), 0);
+      for (const name of ["C_SignInit", "C_Sign", "C_CloseSession"]) t.is(shim.count(`stale ${name}`), 0, name);
     },
   };
 }

@@ -30,6 +30,13 @@ pub(crate) struct Pass<'a>(&'a Gate);
 #[derive(Debug)]
 pub(crate) struct Alone<'a>(&'a Gate);
 
+/// Why somebody could not be alone inside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Busy {
+    Callers,
+    Alone,
+}
+
 impl Gate {
     /// Lets a caller in once nobody is alone inside or waits to be, and within `limit` or not at all.
     ///
@@ -42,20 +49,33 @@ impl Gate {
     }
 
     /// Waits until everybody has left, at most `limit`.
-    pub(crate) fn alone(&self, limit: Duration) -> Option<Alone<'_>> {
+    pub(crate) fn alone(&self, limit: Duration) -> Result<Alone<'_>, Busy> {
         let mut inside = self.lock();
         inside.waiting_to_be_alone += 1;
         let entered = self.wait(inside, limit, |inside| inside.alone || inside.callers > 0);
         let got_in = entered.is_some();
         let mut inside = entered.unwrap_or_else(|| self.lock());
         inside.waiting_to_be_alone -= 1;
+        let busy = if inside.alone { Busy::Alone } else { Busy::Callers };
         inside.alone |= got_in;
         drop(inside);
         if got_in {
-            return Some(Alone(self));
+            return Ok(Alone(self));
         }
         self.changed.notify_all();
-        None
+        Err(busy)
+    }
+
+    /// For whom a [`Pass`] was forgotten.
+    pub(crate) fn leave(&self) {
+        self.lock().callers -= 1;
+        self.changed.notify_all();
+    }
+
+    /// For whom an [`Alone`] was forgotten.
+    pub(crate) fn leave_alone(&self) {
+        self.lock().alone = false;
+        self.changed.notify_all();
     }
 
     /// Whether somebody is alone inside right now.
@@ -81,15 +101,13 @@ impl Gate {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.0.lock().callers -= 1;
-        self.0.changed.notify_all();
+        self.0.leave();
     }
 }
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        self.0.lock().alone = false;
-        self.0.changed.notify_all();
+        self.0.leave_alone();
     }
 }
 
@@ -128,11 +146,12 @@ mod tests {
     fn who_gives_up_waiting_to_be_alone_holds_nobody_up() {
         let gate = Gate::default();
         let stuck = gate.enter(LONG).unwrap();
-        assert!(gate.alone(Duration::from_millis(10)).is_none());
+        assert_eq!(gate.alone(Duration::from_millis(10)).unwrap_err(), Busy::Callers);
         drop(gate.enter(Duration::ZERO).unwrap());
         drop(stuck);
         let alone = gate.alone(Duration::ZERO).unwrap();
         assert!(gate.is_taken() && gate.enter(Duration::from_millis(10)).is_none());
+        assert_eq!(gate.alone(Duration::from_millis(10)).unwrap_err(), Busy::Alone);
         drop(alone);
         assert!(gate.enter(Duration::ZERO).is_some());
     }

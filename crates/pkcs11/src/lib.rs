@@ -76,13 +76,14 @@
 
 #![allow(
     unsafe_code,
-    reason = "PKCS#11 is a C interface; six files call C directly, each call with its reason"
+    reason = "PKCS#11 is a C interface; eight files call C directly or are called by it, each with its reason"
 )]
 
 mod access;
 mod attribute;
 mod budget;
 mod certificates;
+mod common;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod companions;
 mod config;
@@ -90,6 +91,7 @@ mod der;
 #[cfg(target_os = "linux")]
 mod elf;
 mod failure;
+mod first_copy;
 mod gate;
 mod inventory;
 mod library;

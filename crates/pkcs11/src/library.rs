@@ -9,6 +9,7 @@ use refresh_session_core::{Code, Error, Result};
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use crate::companions;
+use crate::common::{self, Common};
 #[cfg(target_os = "linux")]
 use crate::elf::likely_misfit;
 use crate::failure::{Failure, Place};
@@ -19,6 +20,7 @@ use crate::failure::{Failure, Place};
 pub(crate) struct Library {
     pub(crate) context: Pkcs11,
     pub(crate) functions: Functions,
+    pub(crate) common: &'static Common,
 }
 
 /// The functions that the crate does not offer one by one (PKCS#11 v2.40 section 3.6, `CK_FUNCTION_LIST`).
@@ -89,7 +91,7 @@ pub(crate) fn load(path: &Path) -> Result<Library> {
         // One that cannot be loaded is a matter between it and the module.
         let _ = preload(&companion);
     }
-    preload(path).map_err(|error| match likely_misfit(&file) {
+    let handle = preload(path).map_err(|error| match likely_misfit(&file) {
         Some(what) => misfit(path, what),
         None => refused(path, &format!("cannot be loaded: {}", loader_text(&error))),
     })?;
@@ -105,7 +107,7 @@ pub(crate) fn load(path: &Path) -> Result<Library> {
         }
     })?;
     let functions = functions(path)?;
-    Ok(Library { context, functions })
+    Ok(Library { context, functions, common: common::of(handle) })
 }
 
 /// ``module `libsofthsm2.so` ``, for messages.
@@ -120,8 +122,10 @@ pub(crate) fn subject(path: &Path) -> String {
 /// `RTLD_DEEPBIND` makes the module find its own OpenSSL rather than the one that Node exports from its
 /// executable, of another version and with other build options: without it the two mix. `RTLD_NOW` turns a missing
 /// dependency into an error here instead of an abort at the first call. musl knows no deep binding.
+///
+/// Returns what the library is known by in this process: the loader's handle, the same for whoever opens it.
 #[cfg(unix)]
-fn preload(path: &Path) -> Result<(), libloading::Error> {
+fn preload(path: &Path) -> Result<usize, libloading::Error> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     const FLAGS: libc::c_int = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_DEEPBIND | libc::RTLD_NODELETE;
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -129,16 +133,15 @@ fn preload(path: &Path) -> Result<(), libloading::Error> {
     // SAFETY: running the library's constructors is what the user asked for by naming it; nothing else of it is
     // called here.
     let library = unsafe { libloading::os::unix::Library::open(Some(path), FLAGS) }?;
-    std::mem::forget(library);
-    Ok(())
+    Ok(library.into_raw().addr())
 }
 
 #[cfg(not(unix))]
-fn preload(path: &Path) -> Result<(), libloading::Error> {
+fn preload(path: &Path) -> Result<usize, libloading::Error> {
     // SAFETY: as above; there is no symbol interposition to guard against on these systems.
     let library = unsafe { libloading::Library::new(path) }?;
-    std::mem::forget(library);
-    Ok(())
+    // Known to this copy only, and kept for ever.
+    Ok(std::ptr::from_ref(Box::leak(Box::new(library))).addr())
 }
 
 fn functions(path: &Path) -> Result<Functions> {

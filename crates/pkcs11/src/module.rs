@@ -6,7 +6,9 @@
 //! initialises when needed and while which nobody else does. Each initialisation is a new *generation*: session
 //! handles of an older one may by now be somebody else's and are neither used nor closed.
 //!
-//! Only a module that we initialised is ever finalised. Other code's sessions are not ours to end.
+//! Only a module that we initialised is ever finalised, for a reason of the above: never because nobody uses it any
+//! more. Other code's sessions are not ours to end. Several copies of this package in a process are *we*: see
+//! [`crate::common`].
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,6 +20,7 @@ use cryptoki_sys as sys;
 use refresh_session_core::{Code, Error, Result};
 
 use crate::budget::Budget;
+use crate::common::{By, Stand, Turn};
 use crate::failure::{Failure, Place};
 use crate::gate::{Alone, Gate, Pass};
 use crate::library::{self, Functions, Library};
@@ -26,6 +29,9 @@ use crate::worker::Stuck;
 
 /// How long calls of other tokens are waited for, and new ones held back, before initialising.
 const QUIET: Duration = Duration::from_secs(1);
+
+const NO_QUIET: &str = "it must be initialised, which no other call may be under way for";
+const BY_ANOTHER_COPY: &str = "another copy of this package in this process is initialising it";
 
 /// One module, for ever.
 #[derive(Debug)]
@@ -54,8 +60,8 @@ struct State {
 
 #[derive(Debug)]
 struct Initialised {
-    /// Somebody else had called C_Initialize: it is not ours to finalise.
-    adopted: bool,
+    /// The epoch of all copies of this package that this copy's generation is in, and ends with.
+    epoch: u64,
     /// Whether the function list we fetched belongs to the same instance as the crate's.
     own_functions_work: bool,
     info: Option<Info>,
@@ -68,6 +74,8 @@ pub(crate) struct Lease<'a> {
     library: &'a Library,
     generation: u64,
     initialised: Arc<Initialised>,
+    // In this order: the way in is the other way round.
+    _turn: Turn<'a>,
     _pass: Pass<'a>,
 }
 
@@ -123,7 +131,7 @@ impl Module {
     pub(crate) fn lease(&self, budget: &Budget) -> Result<Lease<'_>, Failure> {
         let library = self.library()?;
         loop {
-            if let Some(lease) = self.enter(library, budget.left())? {
+            if let Some(lease) = self.enter(library, || budget.left())? {
                 return Ok(lease);
             }
             self.initialise(library, budget)?;
@@ -132,14 +140,17 @@ impl Module {
 
     /// The lease if nothing has to be done for it.
     pub(crate) fn lease_if_initialised(&self) -> Option<Lease<'_>> {
-        self.enter(self.library.get()?, QUIET).ok().flatten()
+        self.enter(self.library.get()?, || QUIET).ok().flatten()
     }
 
     /// Notes that `generation` is over: the module said CKR_CRYPTOKI_NOT_INITIALIZED.
     pub(crate) fn expire(&self, generation: u64) {
         let mut state = self.state();
-        if state.generation == generation {
-            state.initialised = None;
+        if state.generation != generation {
+            return;
+        }
+        if let (Some(library), Some(over)) = (self.library.get(), state.initialised.take()) {
+            library.common.end(over.epoch);
         }
     }
 
@@ -150,25 +161,30 @@ impl Module {
         let library = self.library().map_err(|error| Refusal::Failed(error.into()))?;
         self.may_initialise_anew(generation, budget)?;
         let alone = self.alone(budget).map_err(Refusal::Failed)?;
+        let common = library.common;
+        let _turn = common.alone(QUIET, budget).ok_or_else(|| Refusal::Failed(self.hung(NO_QUIET).into()))?;
+        let stood = common.stand();
         let before = {
             let mut state = self.state();
-            if state.is_over(generation) {
+            if self.is_over(&state, generation) {
                 return Ok(());
             }
             state.pace.done(budget.now());
             // Before the call: if it does not come back in order, nobody may take the module for initialised.
             state.initialised.take()
         };
+        common.end(stood.epoch);
         let finalised = library.context.clone().finalize().map_err(Failure::from);
-        let adopted = call_initialise(library, &alone).map_err(Refusal::Failed)?;
+        let now = call_initialise(library, &alone).map_err(Refusal::Failed)?;
         match finalised {
-            Err(failure) if adopted && !failure.is_not_initialised() => {
+            Err(failure) if now.by == By::Others && !failure.is_not_initialised() => {
                 // It was not finalised, and so not initialised by anybody else: its sessions are as good as before.
+                common.restore(stood);
                 self.state().initialised = before;
                 Err(Refusal::Failed(failure))
             }
             _ => {
-                self.set_initialised(library, adopted, &alone);
+                self.set_initialised(library, now, &alone);
                 Ok(())
             }
         }
@@ -177,10 +193,10 @@ impl Module {
     /// Whether after [`initialise_anew`](Self::initialise_anew) there would be another generation than this.
     pub(crate) fn may_initialise_anew(&self, generation: u64, budget: &Budget) -> Result<(), Refusal> {
         let state = self.state();
-        if state.is_over(generation) {
+        if self.is_over(&state, generation) {
             return Ok(());
         }
-        if state.initialised.as_ref().is_some_and(|initialised| initialised.adopted) {
+        if self.adopted() {
             return Err(Refusal::NotOurs);
         }
         // Who never had one may just have a wrong label.
@@ -188,9 +204,9 @@ impl Module {
         if state.pace.allows(budget.now(), costs_sessions) { Ok(()) } else { Err(Refusal::TooSoon) }
     }
 
-    /// Whether other code in this process initialised it.
+    /// Whether other code in this process initialised it: it is not ours to finalise.
     pub(crate) fn adopted(&self) -> bool {
-        self.state().initialised.as_ref().is_some_and(|initialised| initialised.adopted)
+        self.library.get().is_some_and(|library| library.common.stand().by == By::Others)
     }
 
     /// SoftHSM says "no token" when it has not found its configuration; the message should say so.
@@ -219,41 +235,78 @@ impl Module {
     }
 
     /// `None` if it is not initialised.
-    fn enter<'a>(&'a self, library: &'a Library, limit: Duration) -> Result<Option<Lease<'a>>, Failure> {
+    fn enter<'a>(
+        &'a self,
+        library: &'a Library,
+        limit: impl Fn() -> Duration,
+    ) -> Result<Option<Lease<'a>>, Failure> {
         if self.gate.is_taken() {
             // Whoever is in there initialises.
             self.refuse_if_stuck()?;
         }
-        let pass = self.gate.enter(limit).ok_or_else(|| self.hung("it is being initialised"))?;
+        let pass = self.gate.enter(limit()).ok_or_else(|| self.hung("it is being initialised"))?;
+        let turn = library.common.enter(limit()).ok_or_else(|| self.hung(BY_ANOTHER_COPY))?;
         let state = self.state();
-        let Some(initialised) = &state.initialised else { return Ok(None) };
+        // Nobody ends an epoch by finalising while we have our turn.
+        let Some(initialised) = current(&state, library) else { return Ok(None) };
         let initialised = Arc::clone(initialised);
-        Ok(Some(Lease { module: self, library, generation: state.generation, initialised, _pass: pass }))
+        let generation = state.generation;
+        Ok(Some(Lease { module: self, library, generation, initialised, _turn: turn, _pass: pass }))
     }
 
     fn alone(&self, budget: &Budget) -> Result<Alone<'_>, Failure> {
-        const WHY: &str = "it must be initialised, which no other call may be under way for";
         if self.stuck.any() {
-            return Err(self.hung(WHY).into());
+            return Err(self.hung(NO_QUIET).into());
         }
-        self.gate.alone(QUIET.min(budget.left())).ok_or_else(|| self.hung(WHY).into())
+        self.gate.alone(QUIET.min(budget.left())).map_err(|_| self.hung(NO_QUIET).into())
     }
 
     fn initialise(&self, library: &Library, budget: &Budget) -> Result<(), Failure> {
         let alone = self.alone(budget)?;
-        if self.state().initialised.is_none() {
-            let adopted = call_initialise(library, &alone)?;
-            self.set_initialised(library, adopted, &alone);
+        let _turn = self.turn_to_initialise(library, budget)?;
+        {
+            let mut state = self.state();
+            if current(&state, library).is_some() {
+                return Ok(());
+            }
+            if state.initialised.is_some() {
+                // Another copy has initialised it anew, and the pace is the module's.
+                state.pace.done(budget.now());
+            }
         }
+        let now = call_initialise(library, &alone)?;
+        self.set_initialised(library, now, &alone);
         Ok(())
     }
 
-    fn set_initialised(&self, library: &Library, adopted: bool, _alone: &Alone<'_>) {
+    /// Beside the calls of other copies if it is only to be joined, else without any.
+    fn turn_to_initialise<'a>(&self, library: &'a Library, budget: &Budget) -> Result<Turn<'a>, Failure> {
+        let common = library.common;
+        let is_joining = || common.stand().by != By::Nobody;
+        loop {
+            if !is_joining() {
+                return common.alone(QUIET, budget).ok_or_else(|| self.hung(NO_QUIET).into());
+            }
+            let turn = common.enter(budget.left()).ok_or_else(|| self.hung(BY_ANOTHER_COPY))?;
+            if is_joining() {
+                return Ok(turn);
+            }
+        }
+    }
+
+    fn set_initialised(&self, library: &Library, now: Stand, _alone: &Alone<'_>) {
+        library.common.initialised(now.epoch, now.by);
         let own_functions_work = is_same_instance(&library.functions);
         let info = library.context.get_library_info().ok();
         let mut state = self.state();
         state.generation += 1;
-        state.initialised = Some(Arc::new(Initialised { adopted, own_functions_work, info }));
+        state.initialised = Some(Arc::new(Initialised { epoch: now.epoch, own_functions_work, info }));
+    }
+
+    /// Whether sessions of `generation` are void.
+    fn is_over(&self, state: &State, generation: u64) -> bool {
+        let current = self.library.get().and_then(|library| current(state, library));
+        state.generation != generation || current.is_none()
     }
 
     fn hung(&self, consequence: &str) -> Error {
@@ -266,13 +319,6 @@ impl Module {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Whether sessions of `generation` are void.
-    fn is_over(&self, generation: u64) -> bool {
-        self.generation != generation || self.initialised.is_none()
     }
 }
 
@@ -306,15 +352,25 @@ impl Lease<'_> {
 
     /// Whether that is so, and initialising anew could end the doubt.
     pub(crate) fn login_is_in_doubt(&self) -> bool {
-        !self.initialised.adopted && self.module.state().login_in_doubt == Some(self.generation)
+        !self.module.adopted() && self.module.state().login_in_doubt == Some(self.generation)
     }
 }
 
-/// C_Initialize; whether somebody else had done it.
-fn call_initialise(library: &Library, _alone: &Alone<'_>) -> Result<bool, Failure> {
+/// Ours, unless another copy has ended it since.
+fn current<'a>(state: &'a State, library: &Library) -> Option<&'a Arc<Initialised>> {
+    let epoch = library.common.stand().epoch;
+    state.initialised.as_ref().filter(|initialised| initialised.epoch == epoch)
+}
+
+/// C_Initialize; how the module stands then.
+fn call_initialise(library: &Library, _alone: &Alone<'_>) -> Result<Stand, Failure> {
+    let Stand { epoch, by } = library.common.stand();
     match library.context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        Ok(()) => Ok(false),
-        Err(CrateError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(true),
+        Ok(()) => Ok(Stand { epoch, by: By::Us }),
+        // Done by another copy of this package in this epoch, or by other code.
+        Err(CrateError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {
+            Ok(Stand { epoch, by: if by == By::Us { By::Us } else { By::Others } })
+        }
         Err(error) => Err(error.into()),
     }
 }

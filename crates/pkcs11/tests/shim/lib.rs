@@ -39,7 +39,7 @@
 //! and recorded as `stale <function>`: a real module would have given its number to another session by then.
 //!
 //! Every call is recorded in the file PKCS11SPY_OUTPUT, a C_Finalize or C_Initialize during another call as `overlap
-//! <function>` as well, a C_SignInit also as `mechanism <hex>`.
+//! <function>` as well, during one of the two as `race <function>`, a C_SignInit also as `mechanism <hex>`.
 //!
 //! Built as an example of the crate, so that `cargo test` makes the library; published nowhere.
 
@@ -133,7 +133,7 @@ fn lists() -> &'static Lists {
 }
 
 unsafe extern "C" fn initialize(arguments: *mut c_void) -> sys::CK_RV {
-    begin_alone("C_Initialize");
+    let _alone = begin_alone("C_Initialize");
     if let Some(value) = told("C_Initialize") {
         return value;
     }
@@ -146,7 +146,7 @@ unsafe extern "C" fn initialize(arguments: *mut c_void) -> sys::CK_RV {
 }
 
 unsafe extern "C" fn finalize(reserved: *mut c_void) -> sys::CK_RV {
-    begin_alone("C_Finalize");
+    let _alone = begin_alone("C_Finalize");
     if let Some(value) = told("C_Finalize") {
         return value;
     }

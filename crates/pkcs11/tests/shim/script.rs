@@ -16,6 +16,8 @@ use cryptoki_sys as sys;
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Calls under way.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// C_Initialize and C_Finalize under way.
+static INITIALISERS: AtomicUsize = AtomicUsize::new(0);
 /// Words that apply once, and did.
 static USED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// Words that apply until the module is initialised anew, with the generation they were first seen in.
@@ -75,11 +77,26 @@ impl Drop for Call {
     }
 }
 
-/// Records it too if another call is under way: neither function may be called then.
-pub(crate) fn begin_alone(function: &'static str) {
+/// One C_Initialize or C_Finalize under way, from its record to its return.
+pub(crate) struct Alone;
+
+/// Records it too if another one or a call is under way: unless C_Initialize finds it initialised, neither may be called
+/// then.
+pub(crate) fn begin_alone(function: &'static str) -> Alone {
+    let others = INITIALISERS.fetch_add(1, Ordering::SeqCst);
     record(function);
+    if others > 0 {
+        record(&format!("race {function}"));
+    }
     if INSIDE.load(Ordering::SeqCst) > 0 {
         record(&format!("overlap {function}"));
+    }
+    Alone
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        INITIALISERS.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
