@@ -35,10 +35,9 @@ mod loaded {
     pub(super) fn first() -> Option<Entry> {
         names().into_iter().find_map(|name| {
             // SAFETY: it is loaded already, and nothing of it is run.
-            let library = unsafe {
-                Library::open(Some(OsStr::from_bytes(&name)), libc::RTLD_LAZY | libc::RTLD_NOLOAD)
-            }
-            .ok()?;
+            let library =
+                unsafe { Library::open(Some(OsStr::from_bytes(&name)), libc::RTLD_LAZY | libc::RTLD_NOLOAD) }
+                    .ok()?;
             // SAFETY: nobody else has a function of this name, and in every copy it has this signature.
             let entry = *unsafe { library.get::<Entry>(b"refresh_session_pkcs11_common_1\0") }.ok()?;
             // An open handle keeps it in the process.

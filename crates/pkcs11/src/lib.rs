@@ -39,7 +39,8 @@
 //!
 //! **Recovery.** A session, login, key handle, device or module that was lost is renewed by the next request, within
 //! its deadline; `docs/pkcs11.md` has the cases. A module is finalised and initialised anew only if this crate
-//! initialised it, at most every half minute, and never while a call of another token is under way.
+//! initialised it, at most every half minute, and never while a call of another token is under way. Several copies of
+//! this package in one process count as one (Linux).
 //!
 //! **Threads.** Each token has one, `pkcs11-<label>`, which makes all its calls; each module one for listing
 //! tokens. None holds up the process's exit. A call that does not come back costs its caller the deadline
@@ -56,6 +57,7 @@
 //! | `trust`, `elf` | whether a module may be loaded: who could have put it there, for what it was built |
 //! | `companions` | what a module is known to load itself |
 //! | `library`, `module`, `registry` | loading; initialisation as a state with generations; one of each per process |
+//! | `common`, `first_copy` | what several copies of this package in the process share of a module, and where |
 //! | `gate`, `pace`, `budget` | calls and initialising exclude each other; how often anew; how much time is left |
 //! | `recovery` | the ladder: what is tried after a failure, and in which order |
 //! | `worker` | a thread with deadlines; knows nothing of PKCS#11 |
@@ -69,10 +71,10 @@
 //! | `token`, `signer` | the public handles |
 //! | `failure`, `return_value` | what went wrong inside, and what it is called outside |
 //!
-//! **Order of locks.** The registry's maps, then a worker's progress. On a thread that calls a module: the gate (held
-//! through calls), then the PIN memory (held through C_Login), then a module's state (never through a call). The two
-//! groups do not meet: nobody waits for a worker while holding one of the second, and the jobs of a worker take none
-//! of the first but the map of tokens, for a moment and with nothing else in hand.
+//! **Order of locks.** The registry's maps, then a worker's progress. On a thread that calls a module: the gate, then
+//! that of all copies (both held through calls), then the PIN memory (held through C_Login), then a module's state
+//! (never through a call). The two groups do not meet: nobody waits for a worker while holding one of the second, and
+//! the jobs of a worker take none of the first but the map of tokens, for a moment and with nothing else in hand.
 
 #![allow(
     unsafe_code,

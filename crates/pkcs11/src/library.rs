@@ -7,9 +7,9 @@ use cryptoki::context::Pkcs11;
 use cryptoki_sys as sys;
 use refresh_session_core::{Code, Error, Result};
 
+use crate::common::{self, Common};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use crate::companions;
-use crate::common::{self, Common};
 #[cfg(target_os = "linux")]
 use crate::elf::likely_misfit;
 use crate::failure::{Failure, Place};

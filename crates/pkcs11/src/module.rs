@@ -356,10 +356,11 @@ impl Lease<'_> {
     }
 }
 
-/// Ours, unless another copy has ended it since.
+/// Ours, unless another copy has ended it since. A proxy that makes instances has made another one for that copy.
 fn current<'a>(state: &'a State, library: &Library) -> Option<&'a Arc<Initialised>> {
     let epoch = library.common.stand().epoch;
-    state.initialised.as_ref().filter(|initialised| initialised.epoch == epoch)
+    let is_current = |ours: &&Arc<Initialised>| ours.epoch == epoch || !ours.own_functions_work;
+    state.initialised.as_ref().filter(is_current)
 }
 
 /// C_Initialize; how the module stands then.
