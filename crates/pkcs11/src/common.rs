@@ -245,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn its_layout_is_that_of_every_version() {
+        use std::mem::offset_of;
+        let pointer = size_of::<usize>();
+        let offsets = [
+            offset_of!(Common, gate),
+            offset_of!(Common, enter),
+            offset_of!(Common, leave),
+            offset_of!(Common, alone),
+            offset_of!(Common, leave_alone),
+        ];
+        assert_eq!(offset_of!(Common, stand), 0);
+        assert_eq!(offsets, [0, 1, 2, 3, 4].map(|place| 8 + place * pointer));
+        assert_eq!(Stand { epoch: 3, by: By::Us }.number(), 14);
+    }
+
+    #[test]
     fn a_module_has_one_and_it_says_how_things_stand() {
         let common = of(0x5eed);
         assert!(std::ptr::eq(common, of(0x5eed)) && !std::ptr::eq(common, of(0x5eee)));
