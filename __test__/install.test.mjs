@@ -92,10 +92,10 @@ test("the published manifest wants every platform in exactly this version, and h
   t.deepEqual(json(join(packed.root.folder, "package.json")), manifest);
 });
 
-test("a platform package is its binary and three papers", (t) => {
+test("a platform package is its binary and four papers", (t) => {
   t.is(packed.platforms.length, platforms.length);
   for (const { folder, files, name, binary, os, cpu, libc } of packed.platforms) {
-    t.deepEqual(files, ["LICENSE", "README.md", "package.json", binary].sort(), name);
+    t.deepEqual(files, ["LICENSE", "README.md", "THIRD-PARTY-LICENSES.txt", "package.json", binary].sort(), name);
     const manifest = json(join(folder, "package.json"));
     t.like(manifest, { name, version, main: binary, os: [os], cpu: [cpu], license: rootManifest.license });
     t.deepEqual(manifest.libc, libc === undefined ? undefined : [libc], name);

@@ -11,7 +11,8 @@ import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } 
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { manifestOf, platforms, rootManifest } from "./platforms.mjs";
+import { licensesOf } from "./licenses.mjs";
+import { LICENSES_FILE, manifestOf, platforms, rootManifest } from "./platforms.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -30,7 +31,7 @@ export const ROOT_FILES = [
 ];
 
 /** A platform package. */
-export const platformFiles = ({ binary }) => ["LICENSE", "README.md", "package.json", binary];
+export const platformFiles = ({ binary }) => ["LICENSE", "README.md", LICENSES_FILE, "package.json", binary];
 
 /** Fields of package.json that speak to those who work on it. */
 const OF_THE_REPOSITORY = ["private", "scripts", "devDependencies", "ava", "napi"];
@@ -61,6 +62,7 @@ export function pack({ out, addons = root, all = false }) {
     write(folder, "package.json", manifestOf(platform));
     copy(join(root, platform.folder, "README.md"), join(folder, "README.md"));
     copy(join(root, "LICENSE"), join(folder, "LICENSE"));
+    writeFileSync(join(folder, LICENSES_FILE), licensesOf(platform));
     copy(binary, join(folder, platform.binary));
     packed.push({ ...platform, ...npmPack(folder, out, platformFiles(platform)) });
   }

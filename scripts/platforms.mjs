@@ -37,6 +37,9 @@ export const platforms = rootManifest.napi.targets.map((triple) => {
   return { ...target, triple, binary, name: `${rootManifest.name}-${target.abi}`, folder: join("npm", target.abi) };
 });
 
+/** The licenses of what is linked in, beside the binary: `scripts/licenses.mjs` makes it when a package is packed. */
+export const LICENSES_FILE = "THIRD-PARTY-LICENSES.txt";
+
 /** What `npm/<abi>/package.json` says. */
 export function manifestOf({ name, triple, binary, os, cpu, libc }) {
   const { version, license, engines, repository } = rootManifest;
@@ -47,7 +50,7 @@ export function manifestOf({ name, triple, binary, os, cpu, libc }) {
     license,
     repository,
     main: binary,
-    files: [binary],
+    files: [binary, LICENSES_FILE],
     engines,
     os: [os],
     cpu: [cpu],

@@ -5,85 +5,81 @@
 //
 // The same sources give the same text: there is no time and no random number in it.
 
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { keyOf, linkedCrates } from "./crates.mjs";
 import { platforms, rootManifest } from "./platforms.mjs";
 
-const { values } = parseArgs({ options: { target: { type: "string", default: "x86_64-unknown-linux-gnu" } } });
-const platform = platforms.find(({ triple }) => triple === values.target);
-if (platform === undefined) throw new Error(`${values.target} is no target of package.json`);
+const read = (path) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+const purl = (key) => `pkg:cargo/${key}`;
 
-const args = ["metadata", "--locked", "--format-version", "1", "--filter-platform", values.target];
-const metadata = JSON.parse(execFileSync("cargo", args, { encoding: "utf8", maxBuffer: 1 << 28 }));
-const packages = new Map(metadata.packages.map((each) => [each.id, each]));
-const nodes = new Map(metadata.resolve.nodes.map((node) => [node.id, node]));
-const checksums = new Map(
-  [
-    ...readFileSync("Cargo.lock", "utf8").matchAll(
-      /^name = "(.+)"\nversion = "(.+)"\nsource = .+\nchecksum = "(.+)"$/gm,
+/** The bill of materials of a platform's package. */
+export function billOf(platform) {
+  const { addon, crates } = linkedCrates(platform.triple);
+  const checksums = new Map(
+    [...read("Cargo.lock").matchAll(/^name = "(.+)"\nversion = "(.+)"\nsource = .+\nchecksum = "(.+)"$/gm)].map(
+      ([, name, version, checksum]) => [keyOf({ name, version }), checksum],
     ),
-  ].map(([, name, version, checksum]) => [`${name}@${version}`, checksum]),
-);
-
-/** What is linked: dependencies of builds and tests are not, nor macros, but nobody minds one too many. */
-function linked(id, seen = new Set()) {
-  if (seen.has(id)) return seen;
-  seen.add(id);
-  for (const { pkg, dep_kinds } of nodes.get(id).deps)
-    if (dep_kinds.some(({ kind }) => kind === null)) linked(pkg, seen);
-  return seen;
+  );
+  const own = `pkg:npm/${platform.name}@${rootManifest.version}`;
+  const { version } = rootManifest;
+  return {
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    version: 1,
+    metadata: { component: { type: "library", "bom-ref": own, name: platform.name, version, purl: own } },
+    components: [
+      ...crates.map((crate) => componentOf(crate, checksums.get(keyOf(crate)))),
+      standardLibrary,
+      commander(),
+    ],
+    dependencies: [
+      { ref: own, dependsOn: addon.uses.map(purl) },
+      ...crates.map((crate) => ({ ref: purl(keyOf(crate)), dependsOn: crate.uses.map(purl) })),
+    ],
+  };
 }
 
-const purl = ({ name, version }) => `pkg:cargo/${name}@${version}`;
-const crates = [...linked(metadata.resolve.root)]
-  .map((id) => packages.get(id))
-  .sort((a, b) => (purl(a) < purl(b) ? -1 : 1));
-const commander = JSON.parse(readFileSync("node_modules/commander/package.json", "utf8"));
-
-const components = [
-  ...crates
-    .filter(({ id }) => id !== metadata.resolve.root)
-    .map((crate) => {
-      const checksum = checksums.get(`${crate.name}@${crate.version}`);
-      return {
-        type: "library",
-        "bom-ref": purl(crate),
-        name: crate.name,
-        version: crate.version,
-        purl: purl(crate),
-        // Cargo allowed a slash for "or" before it took SPDX expressions.
-        ...(crate.license ? { licenses: [{ expression: crate.license.replaceAll("/", " OR ") }] } : {}),
-        ...(checksum === undefined ? {} : { hashes: [{ alg: "SHA-256", content: checksum }] }),
-      };
-    }),
-  {
+function componentOf(crate, checksum) {
+  const { name, version, license } = crate;
+  const ref = purl(keyOf(crate));
+  return {
     type: "library",
-    "bom-ref": `pkg:npm/commander@${commander.version}`,
-    name: "commander",
-    version: commander.version,
-    purl: `pkg:npm/commander@${commander.version}`,
-    licenses: [{ expression: commander.license }],
-  },
-];
-const own = `pkg:npm/${platform.name}@${rootManifest.version}`;
-const dependencies = [...crates].map((crate) => ({
-  ref: crate.id === metadata.resolve.root ? own : purl(crate),
-  dependsOn: nodes
-    .get(crate.id)
-    .deps.filter(({ dep_kinds }) => dep_kinds.some(({ kind }) => kind === null))
-    .map(({ pkg }) => purl(packages.get(pkg)))
-    .sort(),
-}));
+    "bom-ref": ref,
+    name,
+    version,
+    purl: ref,
+    ...(license === undefined ? {} : { licenses: [{ expression: license }] }),
+    ...(checksum === undefined ? {} : { hashes: [{ alg: "SHA-256", content: checksum }] }),
+  };
+}
 
-const bom = {
-  bomFormat: "CycloneDX",
-  specVersion: "1.6",
-  version: 1,
-  metadata: {
-    component: { type: "library", "bom-ref": own, name: platform.name, version: rootManifest.version, purl: own },
-  },
-  components,
-  dependencies,
+/** Linked into every addon, and in no lock file: its version is that of the compiler. */
+const standardLibrary = {
+  type: "library",
+  "bom-ref": "rust-std",
+  name: "std",
+  description: "the Rust standard library",
+  licenses: [{ expression: "MIT OR Apache-2.0" }],
 };
-process.stdout.write(`${JSON.stringify(bom, null, 2)}\n`);
+
+function commander() {
+  const { version, license } = JSON.parse(read("node_modules/commander/package.json"));
+  const ref = `pkg:npm/commander@${version}`;
+  return {
+    type: "library",
+    "bom-ref": ref,
+    name: "commander",
+    version,
+    purl: ref,
+    licenses: [{ expression: license }],
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { target: { type: "string", default: "x86_64-unknown-linux-gnu" } } });
+  const platform = platforms.find(({ triple }) => triple === values.target);
+  if (platform === undefined) throw new Error(`${values.target} is no target of package.json`);
+  process.stdout.write(`${JSON.stringify(billOf(platform), null, 2)}\n`);
+}
