@@ -20,7 +20,7 @@ for (const platform of platforms) {
     const taken = new Map(
       [...list.matchAll(/^(\S+)@(\S+): (.+)$/gm)].map(([, name, its, ids]) => [`${name}@${its}`, ids]),
     );
-    const titles = sections.map((section) => section.slice(0, section.indexOf("\n")).split(", "));
+    const named = new Set(sections.flatMap((section) => section.match(/[\w-]+@[\d.]+(?=,|:?\n)/g) ?? []));
     t.true(sections[0].includes(APACHE));
     const crates = billOf(platform).components.filter(({ purl = "" }) => purl.startsWith("pkg:cargo/"));
     const others = crates.filter(({ name }) => !name.startsWith("refresh-session"));
@@ -30,12 +30,12 @@ for (const platform of platforms) {
       const key = `${name}@${version}`;
       const ids = taken.get(key);
       t.regex(ids ?? "", /^(Apache-2\.0|MIT|ISC|BSD-3-Clause|Zlib|Unicode-3\.0)( and |$)/, key);
-      if (ids !== "Apache-2.0") t.true(titles.flat().includes(key), `${key} has a text`);
+      if (ids !== "Apache-2.0") t.true(named.has(key), `${key} has a text`);
     }
     t.regex(list, /^std, the Rust standard library: /m);
     // The Apache License asks for these; a text of it for each crate would be half a megabyte.
     t.is(text.split(APACHE).length, 2);
-    t.true(text.length < 100_000, `${text.length}`);
+    t.true(text.length < 60_000, `${text.length}`);
   });
 }
 

@@ -50,9 +50,12 @@ export function licensesOf({ triple, binary }) {
   const entries = [...crates.map((crate) => ({ key: keyOf(crate), ...termsOf(crate) })), standardLibrary()];
   const texts = new Map();
   for (const { key, found } of entries) {
-    for (const text of found) {
+    for (const whole of found) {
+      const [notice, text] = parted(whole);
       const same = text.replaceAll(/\s+/g, " ");
-      texts.set(same, { text, of: [...(texts.get(same)?.of ?? []), key] });
+      if (!texts.has(same)) texts.set(same, { text, of: new Map() });
+      const { of } = texts.get(same);
+      of.set(notice, [...new Set([...(of.get(notice) ?? []), key])]);
     }
   }
   return `${[
@@ -60,7 +63,11 @@ export function licensesOf({ triple, binary }) {
     entries.map(({ key, taken }) => `${key}: ${taken.join(" and ")}`).join("\n"),
     "Where a crate can be had under several licenses it is taken under the one above.",
     section("Apache License 2.0", APACHE),
-    ...[...texts.values()].map(({ text, of }) => section(of.join(", "), text)),
+    ...[...texts.values()].map(({ text, of }) => {
+      if (of.size === 1 && of.has("")) return section(of.get("").join(", "), text);
+      const whose = [...of].map(([notice, keys]) => `${keys.join(", ")}:\n${notice}`.trim());
+      return section("MIT License", [...whose, text].join("\n\n"));
+    }),
   ].join("\n\n")}\n`;
 }
 
@@ -92,6 +99,16 @@ export function termsOf(crate) {
 function standardLibrary() {
   const taken = ["Apache-2.0", "MIT", "Unicode-3.0"];
   return { key: "std, the Rust standard library", taken, found: [read(join(root, "scripts/licenses/std.txt"))] };
+}
+
+/** The MIT License in parts: whose it is, which differs, and the rest, which stands once for all who have the same. */
+function parted(text) {
+  const at = text.indexOf("Permission is hereby granted");
+  const notice = text
+    .slice(0, Math.max(at, 0))
+    .replace(/^\W*(?:The )?MIT License\W*$/im, "")
+    .trim();
+  return /^(?:Copyright.*\s*)+$/i.test(notice) ? [notice, text.slice(at)] : ["", text];
 }
 
 /** Files of licenses and notices; *ring* has some further down. */

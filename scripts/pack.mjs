@@ -7,7 +7,7 @@
 // is not published yet; they are written here. A file that is not on the list below is an error, on either side.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -29,6 +29,9 @@ export const ROOT_FILES = [
   "index.d.ts",
   "package.json",
 ];
+
+/** Bytes that an installation may have, the JavaScript and the one addon that npm adds to it. */
+export const INSTALLED_BAR = 5_000_000;
 
 /** A platform package. */
 export const platformFiles = ({ binary }) => ["LICENSE", "README.md", LICENSES_FILE, "package.json", binary];
@@ -102,15 +105,19 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     },
   });
   const made = pack({ ...values, out: resolve(values.out), addons: resolve(values.addons) });
-  const megabytes = (bytes) => (bytes / 1e6).toFixed(2).padStart(6);
-  for (const { name, tarball, size, unpackedSize } of [made.root, ...made.platforms]) {
-    console.log(`${megabytes(size)} MB, installed ${megabytes(unpackedSize)} MB  ${name}  ${tarball}`);
+  const megabytes = (bytes) => (bytes / 1e6).toFixed(3).padStart(7);
+  console.log("MB packed  installed  in all  package");
+  for (const { name, binary, size, unpackedSize } of [made.root, ...made.platforms]) {
+    const inAll = binary === undefined ? 0 : unpackedSize + made.root.unpackedSize;
+    const over = inAll > INSTALLED_BAR;
+    const sum = binary === undefined ? " ".repeat(7) : megabytes(inAll);
+    console.log(
+      `  ${megabytes(size)}    ${megabytes(unpackedSize)} ${sum}  ${name}${over ? `: TOO LARGE, the bar is ${megabytes(INSTALLED_BAR).trim()}` : ""}`,
+    );
+    // Without `--all` it may be an addon of the inner loop.
+    if (over && values.all) process.exitCode = 1;
   }
   const absent = platforms.filter(({ name }) => !made.platforms.some((packed) => packed.name === name));
   if (absent.length > 0) console.log(`no binary here for: ${absent.map(({ abi }) => abi).join(", ")}`);
-  // A platform's package must leave room for the JavaScript beside it.
-  for (const { name, folder, binary } of made.platforms) {
-    const bytes = statSync(join(folder, binary)).size + made.root.unpackedSize;
-    console.log(`${megabytes(bytes)} MB installed in all with ${name} (bar for a release build: 5 MB)`);
-  }
+  console.log(`in ${values.out}`);
 }
