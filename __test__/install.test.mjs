@@ -45,6 +45,22 @@ test.before(() => {
 });
 test.after.always(() => packed && rmSync(packed.dir, { recursive: true, force: true }));
 
+/** An npm before 11.11 does not write `libc` into lock files, and installs both addons from one (npm/cli#8514). */
+let forgetsLibc;
+test.before(async () => {
+  const [major, minor] = (await run("npm", ["--version"])).stdout.split(".").map(Number);
+  forgetsLibc = major < 11 || (major === 11 && minor < 11);
+});
+
+/** Exactly the package of this platform is installed, or both C libraries' where npm knows no better; it loads. */
+async function fits(t, dir) {
+  const either = platforms.filter(({ os, cpu }) => os === here.os && cpu === here.cpu).map(({ name }) => name);
+  const found = ours(dir);
+  t.deepEqual(found, ["refresh-session", ...(forgetsLibc && found.length > 2 ? either : [here.name])]);
+  const { stdout } = await run(process.execPath, ["-p", 'typeof require("refresh-session").fromIot'], { cwd: dir });
+  t.is(stdout, "function\n");
+}
+
 /** An empty project. */
 function project(t, manifest = {}) {
   const dir = mkdtempSync(join(tmpdir(), "refresh-session-project-"));
@@ -136,7 +152,7 @@ test.serial("a lock file made on another platform serves this one", async (t) =>
   await npm(dir, ["install", "refresh-session", ...platformFlags(mac)], registry);
   rmSync(join(dir, "node_modules"), { recursive: true });
   await npm(dir, ["ci"], registry);
-  t.deepEqual(ours(dir), ["refresh-session", here.name]);
+  await fits(t, dir);
 });
 
 test.serial("what the loader tells to do about an incomplete install helps", async (t) => {
@@ -147,7 +163,7 @@ test.serial("what the loader tells to do about an incomplete install helps", asy
   const failure = await t.throwsAsync(run(process.execPath, ["-e", 'require("refresh-session")'], { cwd: dir }));
   const [, command] = /Run `npm (install --os=[^`]+)`/.exec(failure.stderr) ?? [];
   await npm(dir, command.split(" "), registry);
-  t.deepEqual(ours(dir), ["refresh-session", here.name]);
+  await fits(t, dir);
 });
 
 test.serial("what the loader tells to do about a lock file without the package helps", async (t) => {
@@ -162,8 +178,7 @@ test.serial("what the loader tells to do about a lock file without the package h
   await npm(dir, ["install", "--prefer-offline"], registry);
   if (ours(dir).includes(here.name)) t.log("this npm puts it right by itself");
   await npm(dir, ["install", `${here.name}@${version}`, "--save-optional"], registry);
-  t.deepEqual(ours(dir), ["refresh-session", here.name]);
-  await run(process.execPath, ["-e", 'require("refresh-session")'], { cwd: dir });
+  await fits(t, dir);
 });
 
 test.serial("a release publishes the platforms first, and run again only what is missing", async (t) => {

@@ -42,6 +42,9 @@ const FORGOTTEN = {
   vsimd: "simd.txt",
 };
 
+/** Its license is told at the top of each file, with whose it is. */
+const IN_HEADERS = "ring";
+
 const APACHE = read(join(root, "LICENSE"));
 
 /** The text for a platform's package. */
@@ -91,6 +94,7 @@ export function termsOf(crate) {
       found.push(text);
     }
   }
+  if (crate.name === IN_HEADERS) found.push(headers(crate.folder));
   const without = taken.filter((id) => !seen.has(id));
   if (without.length > 0) throw new Error(`${keyOf(crate)} is published without a text of ${without.join(" and ")}`);
   return { taken, found };
@@ -100,6 +104,16 @@ function standardLibrary() {
   const taken = ["Apache-2.0", "MIT", "Unicode-3.0"];
   return { key: "std, the Rust standard library", taken, found: [read(join(root, "scripts/licenses/std.txt"))] };
 }
+
+/** Every line about copyright at the top of a source file. */
+function headers(folder) {
+  const top = (path) => read(path).slice(0, 4096);
+  const lines = filesBelow(folder, /\.(rs|c|h|S|asm|inl|pl)$/).flatMap((path) => top(path).match(HEADER) ?? []);
+  const own = lines.map((line) => line.replace(/^\W*/, "").trimEnd());
+  return ["At the top of its files:", ...new Set(own.sort())].join("\n");
+}
+
+const HEADER = /^\W*Copyright (?:\(c\) )?\d.*$/gim;
 
 /** The MIT License in parts: whose it is, which differs, and the rest, which stands once for all who have the same. */
 function parted(text) {
@@ -112,9 +126,11 @@ function parted(text) {
 }
 
 /** Files of licenses and notices; *ring* has some further down. */
-function papers(folder) {
+const papers = (folder) => filesBelow(folder, PAPER).filter((path) => !path.endsWith(".rs"));
+
+function filesBelow(folder, named) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && PAPER.test(entry.name) && !/\.rs$/.test(entry.name))
+    .filter((entry) => entry.isFile() && named.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }

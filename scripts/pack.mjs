@@ -77,7 +77,8 @@ export function pack({ out, addons = root, all = false }) {
 
 function npmPack(folder, out, wanted) {
   const args = ["pack", folder, "--json", "--ignore-scripts", "--pack-destination", out];
-  const [{ filename, files, size, unpackedSize }] = JSON.parse(execFileSync("npm", args, quietly));
+  // A list until npm 11, by name from npm 12 on.
+  const [{ filename, files, size, unpackedSize }] = Object.values(JSON.parse(execFileSync("npm", args, quietly)));
   const paths = files.map(({ path }) => path).sort();
   const sorted = [...wanted].sort();
   if (paths.join() !== sorted.join()) throw new Error(`${filename} holds ${paths}, and should hold ${sorted}`);

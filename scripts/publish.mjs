@@ -54,7 +54,8 @@ function published(name) {
   try {
     const args = ["view", `${name}@${version}`, "dist.integrity", "--json", ...where];
     const said = execFileSync("npm", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-    return said === "" ? undefined : JSON.parse(said);
+    // A list from npm 12 on.
+    return said === "" ? undefined : [JSON.parse(said)].flat()[0];
   } catch (failure) {
     if (/E404/.test(`${failure.stdout}${failure.stderr}`)) return undefined;
     throw failure;
