@@ -1,7 +1,8 @@
 // Which addon is loaded, and what is said when none can be: with real files, each in a process of its own.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,6 +152,106 @@ for (const [what, bytes] of Object.entries(damages)) {
     const path = installed.add(here, bytes());
     const { said } = await refused(t, installed);
     t.true(said.endsWith(`${path} is damaged: it is not a whole ELF file`), said);
+  });
+}
+
+onLinux("an addon that is cut short anywhere is refused", async (t) => {
+  const installed = new Installed(t);
+  const path = installed.add(here, whole);
+  const random = Array.from({ length: 20 }, () => randomInt(whole.length));
+  const sizes = Array.from({ length: Math.ceil(whole.length / 65_536) }, (_, i) => i * 65_536).concat(random);
+  const refusals = await triedAll(installed, sizes, `truncateSync(path, at)`, path);
+  t.deepEqual(refusals, { count: sizes.length, messages: [`${path} is damaged: it is not a whole ELF file`] });
+});
+
+onLinux("64 KiB and more of zeros in the code are seen, wherever they begin", async (t) => {
+  const installed = new Installed(t);
+  const path = installed.add(here, whole);
+  const [{ at, size }] = createRequire(import.meta.url)("../dist/addon/elf.js").readElf(addon).code;
+  const hole = 65_536 + 4096;
+  const first = Math.ceil(at / 4096) * 4096;
+  // Page by page, so that each distance from the pages that are looked at occurs.
+  const places = Array.from({ length: 32 }, (_, i) => first + i * 4096);
+  for (let place = first; place + hole <= at + size; place += 7 * 65_536) places.push(place);
+  const refusals = await triedAll(installed, places, `write(at, Buffer.alloc(${hole}))`, path);
+  t.deepEqual(refusals, { count: places.length, messages: [`${path} is damaged: it is not a whole ELF file`] });
+});
+
+/** Loads it in one process after each change to a good file; what all said, without repeats. */
+async function triedAll(installed, places, change, path) {
+  const script = `
+    const { copyFileSync, openSync, writeSync, closeSync, truncateSync } = require("node:fs");
+    const [path, good, places] = ${JSON.stringify([path, addon, places])};
+    const write = (at, bytes) => { const file = openSync(path, "r+"); writeSync(file, bytes, 0, bytes.length, at); closeSync(file); };
+    const messages = new Set();
+    let count = 0;
+    for (const at of places) {
+      copyFileSync(good, path);
+      ${change};
+      try { require("refresh-session"); break; } catch ({ code, hint, message }) {
+        count++;
+        messages.add(code === "ERR_NATIVE_ADDON" ? message.slice("the native addon ".length, -hint.length - 2) : code + message);
+      }
+    }
+    console.log(JSON.stringify({ count, messages: [...messages] }));
+  `;
+  return installed.run(script);
+}
+
+const oddities = {
+  "a named pipe": { make: (path) => execFileSync("mkfifo", [path]), says: /is damaged: it is not a whole ELF file$/ },
+  "a device": { make: (path) => symlinkSync("/dev/zero", path), says: /is damaged: it is not a whole ELF file$/ },
+  "a folder": { make: (path) => mkdirSync(path), says: /, but the native addon in it is gone$/ },
+  "a link to nowhere": { make: (path) => symlinkSync("nowhere", path), says: /, but the native addon in it is gone$/ },
+  "a link to itself": { make: (path) => symlinkSync(path, path), says: /, but the native addon in it is gone$/ },
+};
+for (const [what, { make, says }] of Object.entries(oddities)) {
+  onLinux(`in the place of the addon: ${what}`, async (t) => {
+    const installed = new Installed(t);
+    make(installed.add(here));
+    const { said } = await refused(t, installed);
+    t.regex(said, says);
+  });
+  onLinux(`beside the JavaScript, where it comes first: ${what}`, async (t) => {
+    const installed = new Installed(t);
+    installed.add(here, whole);
+    make(join(installed.dir, "node_modules/refresh-session/dist", here.binary));
+    // What is not there decides nothing.
+    if (what.startsWith("a link")) t.true((await installed.load()).names.includes("RefreshableSession"));
+    else t.regex((await refused(t, installed)).said, /is damaged: it is not a whole ELF file$/);
+  });
+}
+
+for (const text of ["", "\0".repeat(600), '{ "name": ']) {
+  onLinux(`a damaged manifest is not taken for a missing package: ${JSON.stringify(text.slice(0, 9))}`, async (t) => {
+    const installed = new Installed(t);
+    const manifest = join(installed.add(here, whole), "../package.json");
+    writeFileSync(manifest, text);
+    const { said } = await refused(t, installed);
+    t.is(said, `${manifest} is damaged: it is not JSON`);
+  });
+}
+
+onLinux("a manifest that names no file is an addon that is gone", async (t) => {
+  const installed = new Installed(t);
+  writeFileSync(join(installed.add(here, whole), "../package.json"), "{}");
+  t.is((await refused(t, installed)).said, `${here.name} is installed, but the native addon in it is gone`);
+});
+
+const asRoot = here?.os === "linux" && process.getuid() === 0 ? test : test.skip;
+for (const [what, mode, path] of [
+  ["addon", 0o600, () => here.binary],
+  ["package", 0o700, () => "."],
+]) {
+  asRoot(`a user who may not read the ${what} is told so`, async (t) => {
+    const installed = new Installed(t);
+    const folder = join(installed.add(here, whole), "..");
+    chmodSync(installed.dir, 0o755);
+    chmodSync(join(folder, path()), mode);
+    const before = "process.setgroups([]); process.setgid(65534); process.setuid(65534)";
+    const { said, cause } = await refused(t, installed, { before });
+    t.regex(said, /^the system does not let this process load the native addon /);
+    t.is(cause.code, "EACCES");
   });
 }
 

@@ -61,8 +61,13 @@ export class Installed {
         (error) => console.log(JSON.stringify(told(error))),
       );
     `;
+    return this.run(script, { flags, through });
+  }
+
+  /** What a script in the project prints, as JSON. */
+  async run(script, { flags = [], through = [] } = {}) {
     const [command, ...args] = [...through, process.execPath, ...flags, "-e", script];
-    const { stdout } = await run(command, args, { cwd: this.dir });
+    const { stdout } = await run(command, args, { cwd: this.dir, timeout: 100_000 });
     return JSON.parse(stdout);
   }
 

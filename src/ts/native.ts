@@ -7,11 +7,20 @@
  * to say. The file's headers are looked at before the system maps it, and its version before it is used.
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readElf } from "./addon/elf";
 import { archOf, PLATFORMS, type Platform, platformHere } from "./addon/platform";
-import { damaged, gone, missing, otherProcessor, otherVersion, unloadable, unsupported } from "./addon/refusal";
+import {
+  damaged,
+  damagedManifest,
+  gone,
+  missing,
+  otherProcessor,
+  otherVersion,
+  unloadable,
+  unsupported,
+} from "./addon/refusal";
 import { beside } from "./beside";
 import type * as binding from "./binding";
 import { isMainThread } from "./thread";
@@ -28,6 +37,7 @@ function find(platform: Platform): string {
   const path = resolved(wanted);
   if (path !== undefined) return path;
   if (resolved(`${wanted}/package.json`) !== undefined) throw gone(wanted);
+  refuseUnreadable(wanted, platform);
   const others = PLATFORMS.filter((other) => resolved(`${NAME}-${other.suffix}/package.json`) !== undefined);
   throw missing(platform, wanted, VERSION, others);
 }
@@ -40,6 +50,25 @@ function resolved(name: string): string | undefined {
   }
 }
 
+/** To Node.js a package that it may not read, or whose manifest it does not understand, is as good as none. */
+function refuseUnreadable(wanted: string, platform: Platform): void {
+  for (const folder of beside.resolve.paths(wanted) ?? []) {
+    const manifest = join(folder, wanted, "package.json");
+    let text: string;
+    try {
+      text = readFileSync(manifest, "utf8");
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code === "EACCES") throw unloadable(manifest, platform, failure);
+      continue;
+    }
+    try {
+      JSON.parse(text);
+    } catch {
+      throw damagedManifest(manifest);
+    }
+  }
+}
+
 function open(path: string, platform: Platform): typeof binding {
   const orSay = <T>(step: () => T): T => {
     try {
@@ -49,7 +78,7 @@ function open(path: string, platform: Platform): typeof binding {
     }
   };
   if (process.platform === "linux") {
-    const elf = orSay(() => readElf(path));
+    const elf = orSay(() => readElf(path, true));
     if (elf === undefined || !elf.whole) throw damaged(path);
     const arch = archOf(elf);
     if (arch !== process.arch) throw otherProcessor(path, arch);

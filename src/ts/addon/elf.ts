@@ -2,9 +2,12 @@
  * What the headers of an ELF file say. Of files, only those that are code of this process are read here: the program
  * that runs, for its C library, and the addon, before it is loaded. The system's loader maps a file that was cut short
  * as if it were whole, and the process dies of SIGBUS when it gets to the part that is not there.
+ *
+ * What is seen of damage: a part that is missing, and code that was never written, which reads as zeros. What is not: other
+ * bytes than there were. A checksum would see them, for 1.3 ms on x64 and the whole file read from a gateway's flash.
  */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 /** See the ELF specification (gABI), chapters 4 and 5. */
 export interface Elf {
@@ -15,55 +18,88 @@ export interface Elf {
   interpreter: string | undefined;
   /** Whether everything is there that the headers speak of. */
   whole: boolean;
+  /** Where in the file the code is. */
+  code: Range[];
+}
+
+interface Range {
+  at: number;
+  size: number;
 }
 
 const HEAD_BYTES = 4096;
+const PAGE_BYTES = 4096;
+const PROGRAM_LOAD = 1;
 const PROGRAM_INTERPRETER = 3;
+const PROGRAM_EXECUTABLE = 1;
 const SECTION_STRINGS = 3;
 
-/** The headers of the file at `path`; nothing if it is no ELF file. Throws what opening and reading throw. */
-export function readElf(path: string): Elf | undefined {
-  const file = openSync(path, "r");
+/**
+ * The headers of the file at `path`; nothing if it is no ELF file. Throws what opening and reading throw. `closely`: looks
+ * at the code too, and where some of it is zeros the file is not whole.
+ */
+export function readElf(path: string, closely = false): Elf | undefined {
+  // Opened like this, a named pipe does not wait for somebody who writes.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const size = fstatSync(file).size;
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return undefined;
     const at = (position: number, length: number): Buffer => {
       const bytes = Buffer.alloc(length);
       return bytes.subarray(0, readSync(file, bytes, 0, length, position));
     };
-    return parse(at(0, HEAD_BYTES), size, at);
+    const elf = parse(at(0, HEAD_BYTES), stat.size, at);
+    if (closely && elf?.whole && elf.code.some((range) => hasZeros(range, at))) return { ...elf, whole: false };
+    return elf;
   } finally {
     closeSync(file);
   }
 }
 
+/** No page of code is zeros. One in sixteen is looked at: what a file system loses comes in larger pieces. */
+function hasZeros(code: Range, at: Read): boolean {
+  const empty = (bytes: Buffer) => bytes.every((byte) => byte === 0);
+  const first = Math.ceil(code.at / PAGE_BYTES) * PAGE_BYTES;
+  for (let page = first; page + PAGE_BYTES <= code.at + code.size; page += 16 * PAGE_BYTES) {
+    if (empty(at(page, 16)) && empty(at(page, PAGE_BYTES))) return true;
+  }
+  return false;
+}
+
+type Read = (position: number, length: number) => Buffer;
+
 /** `head` is the file's beginning, and `at` reads more of it. */
-function parse(head: Buffer, size: number, at: (position: number, length: number) => Buffer): Elf | undefined {
+function parse(head: Buffer, size: number, at: Read): Elf | undefined {
   if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
   const wide = head[4] === 2;
-  const bits = wide ? 64 : 32;
+  const bits: Elf["bits"] = wide ? 64 : 32;
   const machine = head.readUInt16LE(18);
   const offset = (bytes: Buffer, position: number) =>
     wide ? Number(bytes.readBigUInt64LE(position)) : bytes.readUInt32LE(position);
-  const damaged = { bits, machine, interpreter: undefined, whole: false } as const;
+  const damaged = { bits, machine, interpreter: undefined, whole: false, code: [] } satisfies Elf;
 
   const programs = { at: offset(head, wide ? 32 : 28), size: wide ? 56 : 32, count: head.readUInt16LE(wide ? 56 : 44) };
   const table = at(programs.at, programs.size * programs.count);
   if (table.length < programs.size * programs.count) return damaged;
+  const code: Range[] = [];
   let interpreter: string | undefined;
   for (let entry = 0; entry < table.length; entry += programs.size) {
     const from = offset(table, entry + (wide ? 8 : 4));
     const length = offset(table, entry + (wide ? 32 : 16));
     if (from + length > size) return damaged;
-    if (table.readUInt32LE(entry) === PROGRAM_INTERPRETER) {
+    const type = table.readUInt32LE(entry);
+    const flags = table.readUInt32LE(entry + (wide ? 4 : 24));
+    if (type === PROGRAM_LOAD && (flags & PROGRAM_EXECUTABLE) !== 0) code.push({ at: from, size: length });
+    if (type === PROGRAM_INTERPRETER) {
       interpreter = at(from, Math.min(length, HEAD_BYTES)).toString("latin1").replace(/\0.*$/s, "");
     }
   }
 
   // The table of sections is the end of the file. After a power cut a file may have its size, and zeros for an end.
   const sections = { at: offset(head, wide ? 40 : 32), size: wide ? 64 : 40, count: head.readUInt16LE(wide ? 60 : 48) };
-  if (sections.at === 0) return { bits, machine, interpreter, whole: true };
+  if (sections.at === 0) return { bits, machine, interpreter, whole: true, code };
   if (sections.at + sections.size * sections.count > size) return damaged;
   const names = at(sections.at + sections.size * head.readUInt16LE(wide ? 62 : 50), sections.size);
   const whole = names.length === sections.size && names.readUInt32LE(4) === SECTION_STRINGS;
-  return { bits, machine, interpreter, whole };
+  return { bits, machine, interpreter, whole, code };
 }

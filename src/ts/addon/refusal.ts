@@ -58,6 +58,11 @@ export function damaged(path: string): ConfigurationError {
   return refusal({ message: `the native addon ${path} is damaged: it is not a whole ELF file`, hint: AGAIN });
 }
 
+/** The package's manifest cannot be understood, and Node.js does not find the addon without it. */
+export function damagedManifest(path: string): ConfigurationError {
+  return refusal({ message: `${path} is damaged: it is not JSON`, hint: AGAIN });
+}
+
 /** The file is made for another processor. */
 export function otherProcessor(path: string, found: string): ConfigurationError {
   return refusal({
