@@ -141,7 +141,11 @@ for (const platform of platforms) {
     const dir = project(t);
     await npm(dir, ["install", "refresh-session", ...platformFlags(platform)], registry);
     t.deepEqual(ours(dir), ["refresh-session", platform.name]);
-    t.true(existsSync(join(dir, "node_modules", platform.name, platform.binary)));
+    const { folder } = packed.platforms.find(({ name }) => name === platform.name);
+    const [installed, wanted] = [join(dir, "node_modules", platform.name), folder].map((its) =>
+      readFileSync(join(its, platform.binary)),
+    );
+    t.true(installed.equals(wanted));
   });
 }
 

@@ -1,6 +1,6 @@
 // What holds a release back, and what the workflows run.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import test from "ava";
 import { rootManifest } from "../scripts/platforms.mjs";
 import { problems } from "../scripts/release-check.mjs";
@@ -48,4 +48,29 @@ test("the release builds every target of package.json", (t) => {
     ([, target]) => target,
   );
   t.deepEqual(built.sort(), [...rootManifest.napi.targets].sort());
+});
+
+test("each job has only the rights it needs", (t) => {
+  for (const name of workflows) {
+    const [before, after] = read(`.github/workflows/${name}`).split(/^jobs:$/m);
+    const jobs = after.split(/^ {2}(?=[a-z]+:$)/m).slice(1);
+    t.true(jobs.length > 1);
+    t.regex(before, /^permissions:\n {2}contents: read$/m, name);
+    const rights = jobs.map((job) => [job.split(":")[0], job.match(/\w[\w-]*: write$/gm) ?? []]);
+    const more = Object.fromEntries(rights.filter(([, found]) => found.length > 0));
+    const wanted = { attach: ["contents: write"], publish: ["id-token: write"] };
+    t.deepEqual(more, name === "release.yml" ? wanted : {}, name);
+  }
+});
+
+test("what a workflow runs is there", (t) => {
+  for (const name of workflows) {
+    const text = read(`.github/workflows/${name}`);
+    // A value from outside is a variable of the shell, and never a part of its text.
+    t.notRegex(text, /run:.*\$\{\{/, name);
+    const paths = [...text.matchAll(/(?:run:|node|&&) ((?:scripts|__test__|\.ci)\/[\w./-]*)/g)].map(([, path]) => path);
+    t.true(paths.length > 0);
+    for (const path of paths) t.true(existsSync(new URL(`../${path}`, import.meta.url)), path);
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g)) t.true(script in rootManifest.scripts, script);
+  }
 });

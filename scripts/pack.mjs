@@ -1,18 +1,20 @@
 // The packages as they are published: the root package, and one for each platform whose binary is there.
 //
-//   node scripts/pack.mjs [--out .cache/pack] [--addons .] [--all]
+//   node scripts/pack.mjs [--out .cache/pack] [--addons .] [--all] [--release]
 //
-// Binaries are taken from `--addons`, or from `npm/<platform>/`; with `--all` a missing one is an error. The manifest in
+// `--release` leaves in the folder what a release is: the tarballs, a bill of materials for each platform, checksums. Binaries are taken from `--addons`, or from `npm/<platform>/`; with `--all` a missing one is an error. The manifest in
 // the repository has no `optionalDependencies`, or `npm install` in a checkout would ask for packages of a version that
 // is not published yet; they are written here. A file that is not on the list below is an error, on either side.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { licensesOf } from "./licenses.mjs";
 import { LICENSES_FILE, manifestOf, platforms, rootManifest } from "./platforms.mjs";
+import { billOf } from "./sbom.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -75,6 +77,22 @@ export function pack({ out, addons = root, all = false }) {
   return { root: { name: rootManifest.name, ...npmPack(folder, out, ROOT_FILES) }, platforms: packed };
 }
 
+/** Makes the folder what is attached to a release; `made` comes from `pack`. */
+export function finish({ out, made }) {
+  rmSync(join(out, "stage"), { recursive: true });
+  for (const platform of made.platforms)
+    writeFileSync(join(out, `${platform.triple}.cdx.json`), `${JSON.stringify(billOf(platform), null, 2)}\n`);
+  const sums = readdirSync(out)
+    .sort()
+    .map(
+      (name) =>
+        `${createHash("sha256")
+          .update(readFileSync(join(out, name)))
+          .digest("hex")}  ${name}\n`,
+    );
+  writeFileSync(join(out, "SHA256SUMS"), sums.join(""));
+}
+
 function npmPack(folder, out, wanted) {
   const args = ["pack", folder, "--json", "--ignore-scripts", "--pack-destination", out];
   // A list until npm 11, by name from npm 12 on.
@@ -103,6 +121,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       out: { type: "string", default: join(root, ".cache/pack") },
       addons: { type: "string", default: root },
       all: { type: "boolean", default: false },
+      release: { type: "boolean", default: false },
     },
   });
   const made = pack({ ...values, out: resolve(values.out), addons: resolve(values.addons) });
@@ -120,5 +139,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   const absent = platforms.filter(({ name }) => !made.platforms.some((packed) => packed.name === name));
   if (absent.length > 0) console.log(`no binary here for: ${absent.map(({ abi }) => abi).join(", ")}`);
+  if (values.release) finish({ out: resolve(values.out), made });
   console.log(`in ${values.out}`);
 }
