@@ -3,7 +3,6 @@
 import { execFile } from "node:child_process";
 import {
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -121,6 +120,17 @@ test("a platform package is its binary and four papers", (t) => {
 test("a release without one of the binaries is none", (t) => {
   const missing = { out: join(packed.dir, "incomplete"), addons: join(packed.dir, "nowhere"), all: true };
   t.throws(() => pack(missing), { message: /^refresh-session\..*\.node is neither in / });
+});
+
+test("an addon that the loader would refuse is not packed", (t) => {
+  const addons = join(packed.dir, "unfit");
+  const [, other] = platforms.filter(({ os, cpu }) => os === "linux" && cpu !== here.cpu);
+  const packing = () => pack({ out: join(packed.dir, "unfit-out"), addons });
+  mkdirSync(addons);
+  cpSync(addon, join(addons, other.binary));
+  t.throws(packing, { message: new RegExp(`${other.binary} is for ${here.cpu}, and its package for ${other.cpu}$`) });
+  writeFileSync(join(addons, other.binary), readFileSync(addon).subarray(0, 100_000));
+  t.throws(packing, { message: /is not a whole ELF file$/ });
 });
 
 test("an addon within its bar leaves room for everything else within the bar of an installation", (t) => {

@@ -9,6 +9,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -63,6 +64,7 @@ export function pack({ out, addons = root, all = false }) {
       if (all) throw new Error(`${platform.binary} is neither in ${addons} nor in ${platform.folder}`);
       continue;
     }
+    refuseUnfit(binary, platform);
     const folder = join(stage, platform.name);
     write(folder, "package.json", manifestOf(platform));
     copy(join(root, platform.folder, "README.md"), join(folder, "README.md"));
@@ -75,6 +77,16 @@ export function pack({ out, addons = root, all = false }) {
   write(folder, "package.json", publishedManifest());
   for (const path of ROOT_FILES) if (path !== "package.json") copy(join(root, path), join(folder, path));
   return { root: { name: rootManifest.name, ...npmPack(folder, out, ROOT_FILES) }, platforms: packed };
+}
+
+/** What the loader would refuse is not packed. A file that is no ELF at all stands for one, in tests and rehearsals. */
+function refuseUnfit(binary, { os, cpu }) {
+  const require = createRequire(join(root, "dist/addon/"));
+  const elf = require("./elf.js").readElf(binary, true);
+  if (os !== "linux" || elf === undefined) return;
+  if (!elf.whole) throw new Error(`${binary} is not a whole ELF file`);
+  const arch = require("./platform.js").archOf(elf);
+  if (arch !== cpu) throw new Error(`${binary} is for ${arch}, and its package for ${cpu}`);
 }
 
 /** Makes the folder what is attached to a release; `made` comes from `pack`. */
