@@ -340,3 +340,16 @@ test("the command line is no part of the package's code", (t) => {
   t.throws(() => require("refresh-session/dist/cli.js"), { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" });
   t.false(Object.keys(require.cache).includes(CLI));
 });
+
+test("nobody has to read to the end: help into a closed pipe is no failure", async (t) => {
+  for (const [args, code] of [
+    [["--help"], 0],
+    [["credential-process", "--no-such-flag"], 64],
+  ]) {
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    child.stderr.destroy();
+    const [ended, signal] = await once(child, "close");
+    t.deepEqual({ ended, signal }, { ended: code, signal: null }, args.join(" "));
+  }
+});

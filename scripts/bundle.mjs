@@ -5,9 +5,9 @@
 // | `dist/index.js` | nothing but the public names of `core.js` |
 // | `dist/core.js` | the library without MQTT |
 // | `dist/mqtt.js` | MQTT: read when first asked for, since what is read costs time and memory whether it is used or not |
-// | `dist/cli.js` | the command line |
+// | `dist/cli.js` | the command line, on `core.js` |
 //
-// No module is in two of the library's files, except `version.ts`, by which each file knows whether the others belong to it.
+// No module is in two files, except `version.ts`, by which a file knows whether another one belongs to it.
 
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
@@ -24,7 +24,7 @@ const common = {
   logLevel: "warning",
 };
 
-/** Modules of the core that MQTT uses: the two files meet in them. */
+/** Modules of the core that the other files use: they meet in them. */
 const shared = new Set();
 
 await build({
@@ -35,20 +35,21 @@ await build({
 });
 await build({
   ...common,
-  stdin: { contents: coreEntry(), resolveDir: root },
-  outfile: "dist/core.js",
-  plugins: [{ name: "MQTT comes later", setup: mqttLater }],
-});
-writeFileSync("dist/index.js", '"use strict";\nmodule.exports = require("./core.js").index;\n');
-await build({
-  ...common,
   entryPoints: ["src/cli/main.ts"],
   outfile: "dist/cli.js",
   // Half of its bytes; it shows no stack traces, and errors keep their names.
   minify: true,
   keepNames: true,
+  plugins: [{ name: "core is elsewhere", setup: coreElsewhere }],
   footer: { js: `/* In here: commander\n\n${commander}\n*/` },
 });
+await build({
+  ...common,
+  stdin: { contents: coreEntry(), resolveDir: root },
+  outfile: "dist/core.js",
+  plugins: [{ name: "MQTT comes later", setup: mqttLater }],
+});
+writeFileSync("dist/index.js", '"use strict";\nmodule.exports = require("./core.js").index;\n');
 chmodSync("dist/cli.js", 0o755);
 
 // V8 keeps a text with a single character beyond Latin-1 at two bytes each, and takes longer to read it.
@@ -57,6 +58,11 @@ for (const file of ["core.js", "mqtt.js"]) {
     .split("\n")
     .find((line) => /[\u{100}-\u{10ffff}]/u.test(line));
   if (beyond !== undefined) throw new Error(`dist/${file} has a character beyond Latin-1: ${beyond.trim()}`);
+}
+
+/** Whether it belongs to `core.js` alone. */
+function isCore(file) {
+  return !relative(root, file).startsWith("..") && !isMqtt(file) && nameOf(file) !== "version";
 }
 
 /** `/…/src/ts/mqtt/Pump.ts` → whether it belongs to `mqtt.js`. */
@@ -79,7 +85,7 @@ function coreElsewhere(build) {
   build.onResolve({ filter: /^\./ }, async (wanted) => {
     if (wanted.pluginData === "ours") return undefined;
     const file = await fileOf(build, wanted);
-    if (file === undefined || isMqtt(file) || nameOf(file) === "version") return undefined;
+    if (file === undefined || !isCore(file)) return undefined;
     shared.add(nameOf(file));
     return { path: nameOf(file), namespace: "core" };
   });

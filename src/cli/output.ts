@@ -9,7 +9,12 @@ export function print(text: string): void {
 
 /** Something for a person to read. */
 export function say(text: string): void {
-  write(2, `refresh-session: ${text}\n`);
+  complain(`refresh-session: ${text}\n`);
+}
+
+/** The same, word for word. */
+export function complain(text: string): void {
+  write(2, text);
 }
 
 function write(to: 1 | 2, text: string): void {

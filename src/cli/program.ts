@@ -7,6 +7,7 @@ import { doctor } from "./commands/doctor";
 import { pkcs11List, withTokenFlags } from "./commands/pkcs11List";
 import { whoami } from "./commands/whoami";
 import { withSessionFlags } from "./options";
+import { complain, print } from "./output";
 
 const EXIT_CODES = `
 Exit codes:
@@ -29,6 +30,9 @@ export function program(): Command {
     .helpOption("--help", "print this")
     .addHelpText("after", EXIT_CODES)
     .configureOutput({
+      // commander's own way throws where nobody reads to the end: `--help | head`.
+      writeOut: print,
+      writeErr: complain,
       outputError: (text, write) => write(`refresh-session: ${withoutValues(text)}`),
       // Without a terminal it would be 80, which the longest flags leave too little of to wrap texts in.
       getOutHelpWidth: () => Math.max(process.stdout.columns ?? 0, HELP_WIDTH),
