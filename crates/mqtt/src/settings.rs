@@ -107,6 +107,16 @@ impl Settings {
         }
     }
 
+    /// How many QoS 1 messages the server may send without an acknowledgement, as it is told.
+    pub(crate) fn receive_maximum(&self) -> usize {
+        match self.version {
+            Version::V311 => usize::from(u16::MAX),
+            Version::V5 => {
+                usize::from(self.connect.properties.receive_maximum.unwrap_or(self.limits.unacknowledged))
+            }
+        }
+    }
+
     /// The same settings if they can be meant.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl Machine {
                 .with_hint("The server sends the message again if it was not acknowledged.")
             })?;
         link.incoming.remove(&token.id);
-        link.acks.push_back((token.id, reason));
+        link.acks.add(token.id, reason);
         Ok(())
     }
 

@@ -147,20 +147,6 @@ impl Machine {
         connect
     }
 
-    /// How many QoS 1 messages the server may send without an acknowledgement, as it was told.
-    pub(super) fn receive_maximum(&self) -> usize {
-        match self.settings.version {
-            Version::V311 => usize::from(u16::MAX),
-            Version::V5 => usize::from(
-                self.settings
-                    .connect
-                    .properties
-                    .receive_maximum
-                    .unwrap_or(self.settings.limits.unacknowledged),
-            ),
-        }
-    }
-
     pub(super) fn largest_packet(&self) -> usize {
         self.settings.connect.properties.maximum_packet_size.unwrap_or(self.settings.limits.packet) as usize
     }

@@ -70,7 +70,7 @@ impl Machine {
             last.extend_from_slice(chunk);
         }
         last.extend_from_slice(&link.out);
-        for (id, reason) in &link.acks {
+        for (id, reason) in link.acks.all() {
             encode::puback(&mut last, version, *id, *reason);
         }
         encode::disconnect(&mut last, version, reason);

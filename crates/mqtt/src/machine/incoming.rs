@@ -64,7 +64,7 @@ impl Machine {
     }
 
     fn message(&mut self, now: BootTime, mut message: Received) {
-        let most = self.receive_maximum();
+        let most = self.settings.receive_maximum();
         let Some(link) = self.online() else { return };
         if let Some(bucket) = &mut link.messages {
             // What comes counts too; it cannot be held up, so that what we send waits instead.
@@ -85,6 +85,7 @@ impl Machine {
         let ack = message.id.map(|id| {
             link.incoming_serial += 1;
             link.incoming.insert(id, link.incoming_serial);
+            link.acks.came(now, link.incoming.len());
             AckToken { link: link.id, id, serial: link.incoming_serial }
         });
         if link.incoming.len() > most {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use refresh_session_core::BootTime;
 
+use super::acknowledging::Acknowledging;
 use super::words::LinkId;
 use crate::bucket::Bucket;
 use crate::codec::{ConnAck, QoS, Version};
 use crate::packet_ids::PacketIds;
-use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::text::Text;
 
@@ -24,7 +24,7 @@ pub(super) struct Link {
     /// Written before `out`.
     pub chunks: VecDeque<Bytes>,
     /// Acknowledgements to be written.
-    pub acks: VecDeque<(u16, Reason)>,
+    pub acks: Acknowledging,
     /// QoS 1 messages that came and are not acknowledged.
     pub incoming: BTreeMap<u16, u64>,
     pub incoming_serial: u64,
@@ -109,7 +109,7 @@ impl Link {
             terms: Terms::new(settings, None),
             out: BytesMut::new(),
             chunks: VecDeque::new(),
-            acks: VecDeque::new(),
+            acks: Acknowledging::new(settings.receive_maximum()),
             incoming: BTreeMap::new(),
             incoming_serial: 0,
             aliases_in: BTreeMap::new(),

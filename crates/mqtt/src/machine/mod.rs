@@ -1,5 +1,6 @@
 //! The client machine.
 
+mod acknowledging;
 mod asking;
 mod closing;
 mod connecting;
@@ -177,6 +178,13 @@ impl Machine {
         let chunk = self.next_transmit(now);
         self.go_on(now);
         chunk
+    }
+
+    /// So many acknowledgements have to be brought before one of them is written, unless time brings it about. Whoever
+    /// has fewer need not hurry.
+    #[must_use]
+    pub fn acknowledgements_wanted(&self) -> usize {
+        self.link().map_or(1, |link| link.acks.wanted())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.

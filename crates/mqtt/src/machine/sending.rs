@@ -54,7 +54,7 @@ impl Machine {
     fn encode_control(&mut self, now: BootTime) {
         let version = self.settings.version;
         let Some(link) = self.online() else { return };
-        while let Some((id, reason)) = link.acks.pop_front() {
+        for (id, reason) in link.acks.take(now, link.incoming.len()) {
             encode::puback(&mut link.out, version, id, reason);
         }
         if let Ping::Wanted(until) = link.ping {

@@ -47,7 +47,9 @@ impl Machine {
     fn watched(&self, link: &Link) -> Option<BootTime> {
         let retire_at = link.retire_at.filter(|_| link.retiring.is_none());
         let answer = self.oldest_unanswered(link).map(|at| at.after(self.settings.ack_limit));
-        let all = [link.ping_at(), link.ping_limit(), answer, retire_at, link.retiring, link.held_until];
+        let acks = link.acks.until();
+        let all =
+            [link.ping_at(), link.ping_limit(), answer, retire_at, link.retiring, link.held_until, acks];
         all.into_iter().flatten().min()
     }
 
@@ -55,6 +57,7 @@ impl Machine {
         let ack_limit = self.settings.ack_limit;
         let ping_until = now.after(self.settings.ping_limit);
         let State::Online(link) = &mut self.state else { return };
+        link.acks.handle_timeout(now, link.last_in, link.incoming.len());
         link.held_until = link.held_until.filter(|until| *until > now);
         if link.ping_limit().is_some_and(|until| until <= now) {
             return self.end(now, Cause::KeepAlive, None);

@@ -19,6 +19,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use refresh_session_core::{BootTime, Clock};
 use rustix::io;
@@ -32,6 +33,9 @@ use super::{Alarm, Change, SLICE, sleep_in_slices};
 use crate::clock::SystemClock;
 use crate::descriptor::readable;
 use crate::source::Fetching;
+
+/// A sleep that tokio's timer is good enough for.
+const BRIEF: Duration = Duration::from_millis(10);
 
 /// The machine's alarm: exact to the kernel's timers, through suspend.
 #[derive(Debug)]
@@ -94,8 +98,13 @@ impl Default for SystemAlarm {
 impl Alarm for SystemAlarm {
     fn sleep_until(&self, at: BootTime) -> Fetching<'_, ()> {
         Box::pin(async move {
-            if SystemClock.boot() >= at {
+            let now = SystemClock.boot();
+            if now >= at {
                 return;
+            }
+            // To be late by that after a suspend is no harm, and no descriptor need be made for it.
+            if at.since(now) <= BRIEF {
+                return sleep_in_slices(at).await;
             }
             // Refused, cut short or woken early: the rest is slept in slices, so no answer makes this spin or hang.
             let _ = self.sleep_in_kernel(at).await;

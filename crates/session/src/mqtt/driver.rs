@@ -45,6 +45,8 @@ pub(super) struct Driver {
     /// A close that waits for the disk.
     closing: Option<Closing>,
     deliveries: Vec<Delivery>,
+    /// What the mailbox was told last.
+    wanted: usize,
     stats: MqttStats,
     /// Of the links before this one.
     bytes: (u64, u64),
@@ -104,6 +106,7 @@ impl Driver {
             keeping: begin.keeping,
             closing: None,
             deliveries: begin.deliveries,
+            wanted: 0,
             stats: MqttStats::default(),
             bytes: (0, 0),
         }
@@ -112,9 +115,7 @@ impl Driver {
     /// Until the machine is closed and every link has taken leave.
     pub(super) async fn run(mut self) {
         loop {
-            for command in self.mailbox.take() {
-                self.obey(command);
-            }
+            self.obey_all();
             self.advance();
             if self.machine.phase() == Phase::Closed {
                 break;
@@ -163,6 +164,12 @@ impl Driver {
             () = mailbox.room(), if held_up => Happened::Room,
             () = clock.rings() => Happened::Time,
             change = notices.next(wanted) => change.map_or(Happened::NetworkCame, Happened::Changed),
+        }
+    }
+
+    fn obey_all(&mut self) {
+        for command in self.mailbox.take() {
+            self.obey(command);
         }
     }
 
@@ -268,6 +275,8 @@ impl Driver {
     }
 
     fn time(&mut self) {
+        // Acknowledgements that nobody was woken for come before their time is over.
+        self.obey_all();
         let now = self.now();
         if let Some(transport) = &self.transport
             && !self.mailbox.has_room()
@@ -299,6 +308,10 @@ impl Driver {
             keeping.flush(&*self.around.clock);
         }
         self.report();
+        let wanted = self.machine.acknowledgements_wanted();
+        if std::mem::replace(&mut self.wanted, wanted) != wanted {
+            self.mailbox.want(wanted);
+        }
         self.mailbox.deliver(&mut self.deliveries);
     }
 

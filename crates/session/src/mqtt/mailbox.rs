@@ -19,7 +19,7 @@ const OVERHEAD: usize = 96;
 
 /// Commands, deliveries and numbers of one connection.
 pub(super) struct Mailbox {
-    inbox: Mutex<Vec<Command>>,
+    inbox: Mutex<Inbox>,
     arrived: Notify,
     outbox: Mutex<Outbox>,
     room: Notify,
@@ -27,6 +27,16 @@ pub(super) struct Mailbox {
     stats: Mutex<MqttStats>,
     over: AtomicBool,
     ended: Notify,
+}
+
+#[derive(Default)]
+struct Inbox {
+    commands: Vec<Command>,
+    /// Fewer acknowledgements, and nothing else, need not wake the driver: it has nothing to do with them yet, and looks in
+    /// by itself before they are late.
+    wanted: usize,
+    /// There are commands that it was not woken for.
+    unheard: bool,
 }
 
 #[derive(Default)]
@@ -59,13 +69,18 @@ impl Mailbox {
             drop(inbox);
             return self.refuse(&commands);
         }
-        if inbox.is_empty() {
-            *inbox = commands;
+        let is_urgent = !commands.iter().all(|command| matches!(command, Command::Acknowledge { .. }));
+        if inbox.commands.is_empty() {
+            inbox.commands = commands;
         } else {
-            inbox.extend(commands);
+            inbox.commands.extend(commands);
         }
+        let wake = is_urgent || inbox.commands.len() >= inbox.wanted;
+        inbox.unheard |= !wake;
         drop(inbox);
-        self.arrived.notify_one();
+        if wake {
+            self.arrived.notify_one();
+        }
     }
 
     /// Deliveries of about `budget` bytes, and whether there are more.
@@ -109,7 +124,21 @@ impl Mailbox {
 
     /// What has arrived; empty if nothing has.
     pub(super) fn take(&self) -> Vec<Command> {
-        std::mem::take(&mut *lock(&self.inbox))
+        let mut inbox = lock(&self.inbox);
+        inbox.unheard = false;
+        std::mem::take(&mut inbox.commands)
+    }
+
+    /// Acknowledgements are heard of when there are so many, or by [`take`](Self::take).
+    pub(super) fn want(&self, acknowledgements: usize) {
+        let mut inbox = lock(&self.inbox);
+        inbox.wanted = acknowledgements;
+        let late = inbox.unheard && inbox.commands.len() >= acknowledgements;
+        inbox.unheard &= !late;
+        drop(inbox);
+        if late {
+            self.arrived.notify_one();
+        }
     }
 
     pub(super) async fn arrived(&self) {
@@ -150,7 +179,7 @@ impl Mailbox {
         let left = {
             let mut inbox = lock(&self.inbox);
             self.over.store(true, Ordering::Release);
-            std::mem::take(&mut *inbox)
+            std::mem::take(&mut inbox.commands)
         };
         self.refuse(&left);
         self.ended.notify_waiters();
