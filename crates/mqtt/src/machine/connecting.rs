@@ -18,7 +18,7 @@ impl Machine {
     /// Connects, and stays connected. Does nothing if it is already about it.
     pub fn handle_start(&mut self, now: BootTime) {
         if matches!(self.state, State::Offline) && self.closing.is_none() {
-            self.failures = 0;
+            (self.failures, self.attempts) = (0, 0);
             self.open_or_wait(now, Duration::ZERO, Lane::Normal);
         }
     }
@@ -70,7 +70,8 @@ impl Machine {
         let until = now.after(delay).max(floor);
         if until > now {
             self.state = State::Waiting { until, lane };
-            self.tell(Event::Reconnecting { delay: until.since(now), attempt: self.failures + 1 });
+            let attempt = self.attempts.saturating_add(1);
+            self.tell(Event::Reconnecting { delay: until.since(now), attempt });
         } else {
             self.open(now);
         }
@@ -78,10 +79,11 @@ impl Machine {
 
     pub(super) fn open(&mut self, now: BootTime) {
         self.links += 1;
+        self.attempts = self.attempts.saturating_add(1);
         self.network_came = false;
         let id = LinkId(self.links);
         self.state = State::Opening { id, until: now.after(self.settings.open_limit) };
-        self.tell(Event::Open { link: id, attempt: self.failures + 1 });
+        self.tell(Event::Open { link: id, attempt: self.attempts });
     }
 
     pub(super) fn greeted(&mut self, now: BootTime, mut answer: ConnAck) {

@@ -53,7 +53,9 @@ impl Machine {
             return;
         }
         let network_came = self.network_came && !was_connected;
-        if planned || network_came || lasted.is_some_and(|lasted| lasted >= self.settings.backoff.stable) {
+        if planned || lasted.is_some_and(|lasted| lasted >= self.settings.backoff.stable) {
+            (self.failures, self.attempts) = (0, 0);
+        } else if network_came {
             self.failures = 0;
         }
         let delay = self.settings.backoff.draw(lane, self.failures, &mut self.rng);

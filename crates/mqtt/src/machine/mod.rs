@@ -104,8 +104,10 @@ pub struct Machine {
     subscriptions: Subscriptions,
     pending: Pending,
     events: VecDeque<Event>,
-    /// Failures since the last good connection.
+    /// Failures since the last good connection, its own end among them: what the pauses grow by.
     failures: u32,
+    /// Attempts since the last good connection.
+    attempts: u32,
     /// The network came (back) while the attempt was under way.
     network_came: bool,
     last_connect: Option<BootTime>,
@@ -158,6 +160,7 @@ impl Machine {
             pending: Pending::default(),
             events: VecDeque::new(),
             failures: 0,
+            attempts: 0,
             network_came: false,
             last_connect: None,
             had_session: false,

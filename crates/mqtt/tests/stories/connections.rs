@@ -64,6 +64,11 @@ fn a_good_connection_resets_the_schedule_and_a_brief_one_does_not() {
     }
     bench.pass(30 * SECOND);
     bench.lose();
+    assert_eq!(attempt(&bench), Some(1));
+    // The next one is brief, and is counted.
+    bench.pass_to_open();
+    bench.connect(false);
+    bench.lose();
     assert_eq!(attempt(&bench), Some(2));
 }
 
