@@ -223,3 +223,56 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing in there is left half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use refresh_session_mqtt::Reason;
+
+    use super::*;
+
+    fn acknowledge(count: u32) -> Vec<Command> {
+        (0..count).map(|message| Command::Acknowledge { message, reason: Reason::SUCCESS }).collect()
+    }
+
+    /// Whether the driver is woken.
+    async fn wakes(mailbox: &Mailbox) -> bool {
+        tokio::select! {
+            biased;
+            () = mailbox.arrived() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn acknowledgements_wake_the_driver_when_there_are_as_many_as_it_wants() {
+        let mailbox = Mailbox::new(Arc::new(|| {}));
+        mailbox.submit(acknowledge(1));
+        assert!(wakes(&mailbox).await, "at once, unless it says otherwise");
+        assert_eq!(mailbox.take().len(), 1);
+
+        mailbox.want(3);
+        mailbox.submit(acknowledge(2));
+        assert!(!wakes(&mailbox).await);
+        mailbox.submit(acknowledge(1));
+        assert!(wakes(&mailbox).await);
+        assert_eq!(mailbox.take().len(), 3);
+
+        mailbox.submit(acknowledge(1));
+        mailbox.submit(vec![Command::NetworkUp]);
+        assert!(wakes(&mailbox).await, "whatever else comes does not wait");
+        assert_eq!(mailbox.take().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn acknowledgements_that_came_before_fewer_were_wanted_are_not_forgotten() {
+        let mailbox = Mailbox::new(Arc::new(|| {}));
+        mailbox.want(8);
+        mailbox.submit(acknowledge(2));
+        mailbox.want(4);
+        assert!(!wakes(&mailbox).await);
+        mailbox.want(1);
+        assert!(wakes(&mailbox).await);
+    }
+}
