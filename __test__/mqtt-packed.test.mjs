@@ -85,12 +85,16 @@ test("deliveries are told in order, with what stands beside them", (t) => {
   };
   beside.bytes = Buffer.from("a/bhic");
   const told = [];
-  unpack(words, words.length, beside, {
-    settled: (...args) => told.push(["settled", ...args]),
-    stored: (...args) => told.push(["stored", ...args]),
-    message: (topic, payload, ...args) => told.push(["message", topic, payload.length, ...args]),
-    event: (...args) => told.push(["event", ...args]),
-  });
+  unpack(
+    words,
+    { length: words.length, bytes: beside.bytes, from: 0, beside, topics: [] },
+    {
+      settled: (...args) => told.push(["settled", ...args]),
+      stored: (...args) => told.push(["stored", ...args]),
+      message: (topic, payload, ...args) => told.push(["message", topic, payload.length, ...args]),
+      event: (...args) => told.push(["event", ...args]),
+    },
+  );
   t.deepEqual(told, [
     ["settled", 7, 0x10],
     ["message", "a/b", 2, 1, true, false, undefined, 9],
@@ -98,6 +102,21 @@ test("deliveries are told in order, with what stands beside them", (t) => {
     ["message", "c", 20_000, 0, false, true, "properties", -1],
     ["stored", 8],
   ]);
+});
+
+test("a topic that came before is not there again", (t) => {
+  const words = Uint32Array.of(
+    ...[3, 3 | (2 << 16), 1, 0],
+    ...[3, 3 | (2 << 16) | (1 << 24), 1, 0],
+    ...[3, 1, 1, 0],
+    ...[3, 1 | (2 << 16), 1, 0],
+    ...[3, 3 | (2 << 16) | (1 << 24), 0, 0],
+  );
+  const bytes = Buffer.from("--a/b12c3d4");
+  const told = [];
+  const portion = { length: words.length, bytes, from: 2, beside: undefined, topics: [] };
+  unpack(words, portion, { message: (topic, payload) => told.push(`${topic} ${payload}`) });
+  t.deepEqual(told, ["a/b 1", "a/b 2", "c 3", "d 4", "d "]);
 });
 
 // ------------------------------------------------------------------------------------------------------------- topics

@@ -8,8 +8,11 @@ export declare class NativeMqttConnection {
    * may be used again.
    */
   submit(records: Uint8Array, length: number, beside?: Uint8Array | undefined | null): NativeError | undefined
-  /** Fills `words` with what has come up: how many are filled, and in bit 31 whether there is more. */
-  collect(words: Uint32Array): number | NativeMqttBatch | NativeError
+  /**
+   * Fills `words` with what has come up: how many are filled, and in bit 31 whether there is more. Topics and payloads are
+   * put into `bytes`, from `from` on.
+   */
+  collect(words: Uint32Array, bytes: Buffer, from: number): number | NativeMqttBatch | NativeError
   /** How things stand. */
   stats(): NativeMqttStats
   /** Warnings of the options; later ones are deliveries. */
@@ -268,7 +271,7 @@ export interface NativeMqttAuthorizer {
 export interface NativeMqttBatch {
   /** As `collect` would give it alone. */
   length: number
-  /** Topics and payloads, if messages came. */
+  /** Topics and payloads, if they had no room. */
   bytes?: Buffer
   large?: Array<Buffer>
   rare?: Array<NativeMqttEvent>

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use napi::Env;
-use napi::bindgen_prelude::{Buffer, Either, PromiseRaw, Uint32ArraySlice};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Either, PromiseRaw, Uint32ArraySlice};
 use napi_derive::napi;
 use refresh_session_core::Warning;
 use refresh_session_session::mqtt::{Delivery, MqttConnection};
 
 use super::event::NativeMqttEvent;
 use super::packed::{Packed, pack, unpack};
+use super::topics::Topics;
 use crate::error::{NativeError, NativeWarning, internal};
 use crate::guard::guarded;
 use crate::promise::promise;
@@ -31,10 +32,11 @@ pub struct NativeMqttConnection {
     warnings: Mutex<Vec<Warning>>,
 }
 
-/// Deliveries that had no room yet.
+/// Deliveries that had no room yet, and what JavaScript knows of those before.
 #[derive(Default)]
 struct Held {
     deliveries: VecDeque<Delivery>,
+    topics: Topics,
     /// The connection has more.
     more: bool,
 }
@@ -44,7 +46,7 @@ struct Held {
 pub struct NativeMqttBatch {
     /// As `collect` would give it alone.
     pub length: u32,
-    /// Topics and payloads, if messages came.
+    /// Topics and payloads, if they had no room.
     pub bytes: Option<Buffer>,
     pub large: Option<Vec<Buffer>>,
     pub rare: Option<Vec<NativeMqttEvent>>,
@@ -94,20 +96,27 @@ impl NativeMqttConnection {
         })
     }
 
-    /// Fills `words` with what has come up: how many are filled, and in bit 31 whether there is more.
+    /// Fills `words` with what has come up: how many are filled, and in bit 31 whether there is more. Topics and payloads are
+    /// put into `bytes`, from `from` on.
     #[napi(ts_return_type = "number | NativeMqttBatch | NativeError")]
     pub fn collect(
         &self,
         mut words: Uint32ArraySlice<'_>,
+        mut bytes: BufferSlice<'_>,
+        from: u32,
     ) -> Either<Either<u32, NativeMqttBatch>, NativeError> {
         guarded(|| {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             if held.deliveries.is_empty() {
                 let (deliveries, more) = self.connection.collect(BUDGET);
-                *held = Held { deliveries: deliveries.into(), more };
+                held.deliveries = deliveries.into();
+                held.more = more;
             }
+            let Held { deliveries, topics, .. } = &mut *held;
+            let from = usize::try_from(from).unwrap_or(usize::MAX);
+            let room = bytes.get_mut(from..).unwrap_or_default();
             // SAFETY: JavaScript lends it for this call, which runs in its thread; nothing else looks at it meanwhile.
-            let packed = pack(&mut held.deliveries, unsafe { words.as_mut() });
+            let packed = pack(deliveries, topics, unsafe { words.as_mut() }, room);
             let more = held.more || !held.deliveries.is_empty();
             drop(held);
             Either::A(given(packed, more))

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connection` | the native class: commands in, deliveries out |
 //! | `packed` | how both are packed: nothing crosses for a single message |
+//! | `topics` | topics that JavaScript knows already |
 //! | `event` | what is rare among the deliveries, as objects |
 //! | `properties` | the properties of MQTT 5, as an object |
 //! | `options` | data transfer objects of the options |
@@ -15,3 +16,4 @@ mod open;
 mod options;
 mod packed;
 mod properties;
+mod topics;

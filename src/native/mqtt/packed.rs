@@ -33,15 +33,19 @@
 //!
 //! # Deliveries
 //!
-//! Words (u32 in the machine's byte order) in a buffer that JavaScript lends. Beside them, if there is need: `bytes`, the
-//! topics and payloads of all messages in order; `large`, payloads over 16 KiB; `rare`, objects.
+//! Words (u32 in the machine's byte order) in a buffer that JavaScript lends. The topics and payloads of all messages follow one
+//! another in a second one, if they have room there; the last word says how many bytes they are. Beside these, if there
+//! is need: `bytes`, what had no room there; `large`, payloads over 16 KiB; `rare`, objects.
 //!
 //! | Low byte of the first word | Delivery | Above it | Then |
 //! |---|---|---|---|
 //! | 1 | an operation has settled, well | reason | operation |
 //! | 2 | it is stored | | operation |
-//! | 3 | a message | flags | lengths of topic and payload, number |
+//! | 3 | a message | flags | topic, length of payload, number |
 //! | 4 | anything else: the next object in `rare` | | |
+//!
+//! A topic is its length in the lower 16 bits. Above them, in 8 bits: 0, or 1 more than its place among those that JavaScript
+//! remembers. Bit 24 is set if it is there already: then its bytes are left out.
 //!
 //! Flags of a message: 1 QoS 1, 2 retain, 4 dup, 8 payload is the next of `large`, 16 properties are the next object of
 //! `rare`, 32 it has a number.
@@ -53,11 +57,16 @@ use bytes::{Buf as _, Bytes};
 use refresh_session_mqtt::{Outcome, Properties, Publish, QoS, Reason, RetainHandling, Subscription, Text};
 use refresh_session_session::mqtt::{Command, Delivery};
 
+use super::topics::{Told, Topics};
+
 /// A payload over that is handed over by itself.
 pub(crate) const LARGE: usize = 16 * 1024;
 
 /// Words for one delivery, at most.
 pub(crate) const DELIVERY_WORDS: usize = 4;
+
+/// Above the lower half of a topic's word: its bytes are left out.
+const KNOWN: u32 = 1 << 8;
 
 /// The records are not what `packed.ts` writes; a defect of ours.
 #[derive(Debug)]
@@ -198,14 +207,26 @@ pub(crate) enum Rare {
 }
 
 /// Packs deliveries while `words` has room for one more.
-pub(crate) fn pack(deliveries: &mut VecDeque<Delivery>, words: &mut [u32]) -> Packed {
+pub(crate) fn pack(
+    deliveries: &mut VecDeque<Delivery>,
+    topics: &mut Topics,
+    words: &mut [u32],
+    room: &mut [u8],
+) -> Packed {
     let mut packed = Packed::default();
+    let Some((in_room, words)) = words.split_last_mut() else { return packed };
     while words.len() - packed.words >= DELIVERY_WORDS {
         let Some(delivery) = deliveries.pop_front() else { break };
-        let record = packed.add(delivery);
+        let record = packed.add(delivery, topics);
         let (room, used) = (packed.words, record.1);
         words[room..room + used].copy_from_slice(&record.0[..used]);
         packed.words += used;
+    }
+    *in_room = 0;
+    if let Some(room) = room.get_mut(..packed.bytes.len()) {
+        room.copy_from_slice(&packed.bytes);
+        *in_room = length(packed.bytes.len());
+        packed.bytes.clear();
     }
     packed
 }
@@ -213,7 +234,7 @@ pub(crate) fn pack(deliveries: &mut VecDeque<Delivery>, words: &mut [u32]) -> Pa
 type Record = ([u32; DELIVERY_WORDS], usize);
 
 impl Packed {
-    fn add(&mut self, delivery: Delivery) -> Record {
+    fn add(&mut self, delivery: Delivery, topics: &mut Topics) -> Record {
         match delivery {
             Delivery::Settled { operation, outcome: Outcome::Written } => ([1, operation, 0, 0], 2),
             Delivery::Settled { operation, outcome: Outcome::Acknowledged { reason, properties: None } } => {
@@ -231,21 +252,35 @@ impl Packed {
                     number.is_some(),
                 ];
                 let flags = flags.iter().rev().fold(0, |bits, flag| bits << 1 | u32::from(*flag));
-                let lengths = (length(message.topic.len()), length(message.payload.len()));
-                self.bytes.extend_from_slice(message.topic.as_bytes());
+                let topic = self.topic(message.topic.as_bytes(), topics);
+                let payload = length(message.payload.len());
                 if large {
                     self.large.push(message.payload);
                 } else {
                     self.bytes.extend_from_slice(&message.payload);
                 }
                 self.rare.extend(message.properties.map(Rare::Properties));
-                ([3 | flags << 8, lengths.0, lengths.1, number.unwrap_or_default()], 4)
+                ([3 | flags << 8, topic, payload, number.unwrap_or_default()], 4)
             }
             other => {
                 self.rare.push(Rare::Other(other));
                 ([4, 0, 0, 0], 1)
             }
         }
+    }
+
+    /// The word of a topic.
+    fn topic(&mut self, topic: &[u8], topics: &mut Topics) -> u32 {
+        let told = topics.tell(topic);
+        if !matches!(told, Told::Known(_)) {
+            self.bytes.extend_from_slice(topic);
+        }
+        let above = match told {
+            Told::Alone => 0,
+            Told::New(place) => length(place) + 1,
+            Told::Known(place) => (length(place) + 1) | KNOWN,
+        };
+        length(topic.len()) | above << 16
     }
 }
 

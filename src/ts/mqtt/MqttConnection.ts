@@ -342,7 +342,8 @@ export class MqttConnection extends MqttEvents {
     return new Pump(this.#native, {
       settled: (operation, reasonCode) => operations.published(operation, reasonCode),
       stored: (operation) => operations.stored(operation),
-      message: (...message) => inbox.message(...message),
+      message: (topic, payload, qos, retain, dup, event, number) =>
+        inbox.message(topic, payload, qos, retain, dup, event, number),
       event: (event) => this.#hear(bare(event)),
       congested: () => inbox.congested,
       broken: (failure) => operations.failAll(this.#error(failure)),

@@ -12,8 +12,13 @@ import { Batch, type Deliveries, LARGE, unpack } from "./packed";
 /** A batch that is longer goes at once. */
 const BATCH_BYTES = 64 * 1024;
 
-/** Room for 1024 messages or twice as many settlements. */
-const WORDS = 4096;
+/** Room for 1024 messages or twice as many settlements, and for the number of bytes that are in the slab. */
+const WORDS = 4097;
+
+/** As Node's own: a payload that is kept keeps so much, with the payloads that came next to it. */
+const SLAB_BYTES = 8 * 1024;
+/** With less room a slab is not used any more. */
+const ROOM_AT_LEAST = 1024;
 
 /** Of what `collect` gives: there is more. */
 const MORE = 0x8000_0000;
@@ -28,6 +33,9 @@ export interface Side extends Deliveries {
 
 /** Filled and read in one call: one for all pumps of the thread. */
 let words: Uint32Array | undefined;
+/** Where small messages are put, one after the other; what is filled is not written again. */
+let slab: Buffer | undefined;
+let filled = 0;
 
 // Functions of no pump: scheduling one makes no closure.
 let fetchLater: (pump: Pump) => void;
@@ -44,6 +52,8 @@ export class Pump {
   #fetching = false;
   /** The next portion is fetched in the next turn. */
   #later = false;
+  /** Those that the native side need not tell again. */
+  readonly #topics: string[] = [];
 
   constructor(native: NativeMqttConnection, side: Side) {
     this.#native = native;
@@ -99,9 +109,13 @@ export class Pump {
   /** Deals with what is there, as much as one turn may take; whether there is more. */
   #portion(): boolean {
     words ??= new Uint32Array(WORDS);
-    const found = this.#native.collect(words);
+    if (slab === undefined || slab.length - filled < ROOM_AT_LEAST) [slab, filled] = [newSlab(), 0];
+    const [bytes, from] = [slab, filled];
+    const found = this.#native.collect(words, bytes, from);
+    filled += words[WORDS - 1] as number;
+    const topics = this.#topics;
     if (typeof found === "number") {
-      unpack(words, found & ~MORE, undefined, this.#side);
+      unpack(words, { length: found & ~MORE, bytes, from, beside: undefined, topics }, this.#side);
       return found < 0 || found >= MORE;
     }
     const beside = bare(found);
@@ -109,7 +123,10 @@ export class Pump {
       this.#side.broken(beside);
       return false;
     }
-    unpack(words, beside.length & ~MORE, beside, this.#side);
+    const length = beside.length & ~MORE;
+    const own = beside.bytes;
+    const portion = own === undefined ? { bytes, from } : { bytes: own, from: 0 };
+    unpack(words, { length, ...portion, beside, topics }, this.#side);
     return beside.length >= MORE;
   }
 
@@ -122,6 +139,13 @@ export class Pump {
       if (pump.#due) pump.flush();
     };
   }
+}
+
+/** One that no `structuredClone` takes away from the messages in it, as Node sees to with its own. */
+function newSlab(): Buffer {
+  const made = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  process.getBuiltinModule("node:worker_threads").markAsUntransferable(made.buffer);
+  return made;
 }
 
 /** Whether a payload goes beside the batch. */

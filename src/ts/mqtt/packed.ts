@@ -232,10 +232,26 @@ export interface Deliveries {
   event(event: NativeMqttEvent): void;
 }
 
-/** Tells `to` of the deliveries in `words`, the first `length` of which are filled, and of what is beside them. */
-export function unpack(words: Uint32Array, length: number, beside: NativeMqttBatch | undefined, to: Deliveries): void {
-  const { bytes = EMPTY, large = [], rare = [] } = beside ?? NOTHING;
-  let [at, byte, nextLarge, nextRare] = [0, 0, 0, 0];
+/** Flag of a topic: it has come before, and its bytes do not come again. */
+const KNOWN_TOPIC = 1 << 24;
+
+/** What the words of a portion speak of. */
+export interface Portion {
+  /** How many words there are. */
+  length: number;
+  /** Where topics and payloads are, from `from` on. */
+  bytes: Buffer;
+  from: number;
+  beside: NativeMqttBatch | undefined;
+  /** Topics that have come, by the number that the native side gives them. */
+  topics: string[];
+}
+
+/** Tells `to` of the deliveries in `words`. */
+export function unpack(words: Uint32Array, portion: Portion, to: Deliveries): void {
+  const { length, bytes, topics } = portion;
+  const { large = [], rare = [] } = portion.beside ?? NOTHING;
+  let [at, byte, nextLarge, nextRare] = [0, portion.from, 0, 0];
   while (at < length) {
     const head = words[at] as number;
     const kind = head & 0xff;
@@ -247,15 +263,24 @@ export function unpack(words: Uint32Array, length: number, beside: NativeMqttBat
       at += 2;
     } else if (kind === 3) {
       const flags = head >>> 8;
-      const topicEnd = byte + (words[at + 1] as number);
-      const topic = bytes.toString("utf8", byte, topicEnd);
-      byte = topicEnd;
+      const named = words[at + 1] as number;
+      const place = ((named >>> 16) & 0xff) - 1;
+      let topic: string;
+      if ((named & KNOWN_TOPIC) !== 0) {
+        topic = topics[place] as string;
+      } else {
+        const end = byte + (named & 0xffff);
+        topic = bytes.toString("utf8", byte, end);
+        byte = end;
+        if (place >= 0) topics[place] = topic;
+      }
       let payload: Buffer;
       if ((flags & CAME_LARGE) !== 0) {
         payload = large[nextLarge++] as Buffer;
       } else {
-        byte += words[at + 2] as number;
-        payload = bytes.subarray(topicEnd, byte);
+        const end = byte + (words[at + 2] as number);
+        payload = bytes.subarray(byte, end);
+        byte = end;
       }
       const properties = (flags & CAME_PROPERTIES) === 0 ? undefined : rare[nextRare++];
       const number = (flags & CAME_NUMBER) === 0 ? -1 : (words[at + 3] as number);
@@ -269,5 +294,4 @@ export function unpack(words: Uint32Array, length: number, beside: NativeMqttBat
   }
 }
 
-const EMPTY = Buffer.alloc(0);
 const NOTHING: Partial<NativeMqttBatch> = Object.freeze({});

@@ -4,6 +4,8 @@
 
 #[path = "../packed.rs"]
 mod packed;
+#[path = "../topics.rs"]
+mod topics;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use bytes::Bytes;
 use packed::{DELIVERY_WORDS, LARGE, Rare, pack, unpack};
 use refresh_session_mqtt::{Message, Outcome, Properties, QoS, Reason, RetainHandling, Text};
 use refresh_session_session::mqtt::{Command, Delivery};
+use topics::{Told, Topics};
 
 /// What the TypeScript half writes: its own test holds it to the same file.
 fn records() -> BTreeMap<&'static str, Bytes> {
@@ -156,7 +159,7 @@ fn deliveries_keep_their_order() {
         Delivery::Closed,
     ]);
     let mut words = [u32::MAX; 64];
-    let packed = pack(&mut deliveries, &mut words);
+    let packed = pack(&mut deliveries, &mut Topics::default(), &mut words, &mut []);
     assert!(deliveries.is_empty());
     let large = 3 | (1 | 2 | 8 | 16) << 8;
     let wanted = [
@@ -164,12 +167,13 @@ fn deliveries_keep_their_order() {
         &[1 | 0x10 << 8, 2],
         &[4],
         &[2, 4],
-        &[3 | (1 | 2 | 32) << 8, 4, 3, 9],
-        &[large, 4, u32::try_from(LARGE + 1).unwrap_or_default(), 0],
+        &[3 | (1 | 2 | 32) << 8, 4 | 1 << 16, 3, 9],
+        &[large, 4 | 0x101 << 16, u32::try_from(LARGE + 1).unwrap_or_default(), 0],
         &[4],
     ];
     assert_eq!(words[..packed.words], wanted.concat());
-    assert_eq!(packed.bytes, "t/ä\u{7}\u{7}\u{7}t/ä".as_bytes());
+    assert_eq!(words.last(), Some(&0));
+    assert_eq!(packed.bytes, "t/ä\u{7}\u{7}\u{7}".as_bytes());
     assert_eq!(packed.large.len(), 1);
     assert!(matches!(
         &packed.rare[..],
@@ -187,9 +191,39 @@ fn what_has_no_room_stays() {
     for room in 0..24 {
         let mut deliveries: VecDeque<_> = (0..12).map(|number| settled(number, Outcome::Written)).collect();
         let mut words = vec![0; room];
-        let packed = pack(&mut deliveries, &mut words);
+        let packed = pack(&mut deliveries, &mut Topics::default(), &mut words, &mut []);
         assert!(packed.words <= room);
         assert_eq!(packed.words / 2 + deliveries.len(), 12);
-        assert!(room < DELIVERY_WORDS || packed.words > 0);
+        assert!(room <= DELIVERY_WORDS || packed.words > 0);
     }
+}
+
+#[test]
+fn topics_and_payloads_are_put_where_there_is_room() {
+    let expected = "t/ä\u{7}\u{7}\u{7}".as_bytes();
+    for room in 0..2 * expected.len() {
+        let mut deliveries = VecDeque::from([message(3, false, None)]);
+        let (mut words, mut bytes) = ([0; 8], vec![0; room]);
+        let packed = pack(&mut deliveries, &mut Topics::default(), &mut words, &mut bytes);
+        let fits = room >= expected.len();
+        assert_eq!(packed.bytes, if fits { &[][..] } else { expected });
+        assert_eq!(words[7], if fits { 7 } else { 0 });
+        assert!(bytes.starts_with(if fits { expected } else { &[] }));
+        assert!(bytes.iter().skip(if fits { expected.len() } else { 0 }).all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn a_topic_is_told_once_until_sixteen_others_came() {
+    let mut topics = Topics::default();
+    let name = |number: usize| number.to_string().into_bytes();
+    for number in 0..16 {
+        assert_eq!(topics.tell(&name(number)), Told::New(number));
+        assert_eq!(topics.tell(&name(0)), Told::Known(0));
+    }
+    assert_eq!(topics.tell(&name(16)), Told::New(0));
+    assert_eq!(topics.tell(&name(1)), Told::Known(1));
+    assert_eq!(topics.tell(&name(0)), Told::New(1));
+    assert_eq!(topics.tell(&[b'x'; 256]), Told::New(2));
+    assert_eq!(topics.tell(&[b'x'; 257]), Told::Alone);
 }
