@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import test from "ava";
+import { Calls } from "../dist/mqtt/Calls.js";
 import { Handlers } from "../dist/mqtt/handlers.js";
 import { Operations } from "../dist/mqtt/operations.js";
 import { Batch, unpack } from "../dist/mqtt/packed.js";
@@ -184,6 +185,30 @@ test("numbers are used again, but not before their operation is over", async (t)
   operations.succeeded(1, { reasonCodes: [0, 128] }, undefined);
   t.deepEqual(await second, { reasonCodes: [0, 128] });
   t.is(operations.pending, 1);
+});
+
+test("what cannot be packed leaves neither its number nor a part of its record behind", async (t) => {
+  const operations = new Operations();
+  const batch = new Batch();
+  const calls = new Calls(operations, { batch, written: () => {}, flush: () => {} }, undefined);
+  batch.cancel(9);
+  const { length } = batch;
+  const properties = {
+    contentType: "text/plain",
+    get userProperties() {
+      throw new RangeError("no memory");
+    },
+  };
+  const unfit = calls.publish("t", "x", { flags: 1, properties });
+  const unpackable = calls.ask({ flags: 0 }, (operation) => {
+    batch.cancel(operation);
+    throw new RangeError("no memory");
+  });
+  for (const failed of [unfit, unpackable]) await t.throwsAsync(failed, { message: "no memory" });
+  t.is(batch.length, length);
+  t.is(operations.pending, 0);
+  calls.publish("t", "x", { flags: 1 });
+  t.is(operations.last, 0);
 });
 
 test("what is aborted rejects at once, and keeps its number until it settles", async (t) => {

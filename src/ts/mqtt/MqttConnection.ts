@@ -8,7 +8,6 @@ import { native } from "../native";
 import { text } from "../options/check";
 import { parseMqttOptions } from "../options/mqtt";
 import {
-  type Call,
   parseClose,
   parseConnect,
   parseFilters,
@@ -24,13 +23,13 @@ import type { Jobs } from "./aws/Jobs";
 import { jobsOf, shadowOf } from "./aws/open";
 import type { Shadow } from "./aws/Shadow";
 import type { ShadowOptions } from "./aws/shadowTypes";
+import { Calls } from "./Calls";
 import { Connecting } from "./Connecting";
 import { closedError, Ending, thrown } from "./ending";
 import { Inbox } from "./Inbox";
-import { ackProperties, connackProperties } from "./message";
+import { connackProperties } from "./message";
 import { Operations } from "./operations";
-import { isLarge, Pump } from "./Pump";
-import { NO_LIMIT, UNTIL_STORED } from "./packed";
+import { Pump } from "./Pump";
 import type {
   MqttCloseOptions,
   MqttConnected,
@@ -46,17 +45,6 @@ import type {
   MqttStats,
   MqttSubscribeOptions,
 } from "./types";
-
-/** `timeoutMs` of subscribe and unsubscribe, if nobody says. */
-const ASKING_MS = 60_000;
-
-/** What a message ended by that nobody had a say in. */
-const DROPPED: ReadonlySet<string> = new Set([
-  "ERR_MQTT_QUEUE_FULL",
-  "ERR_MQTT_DROPPED",
-  "ERR_MQTT_EXPIRED",
-  "ERR_CLOSED",
-]);
 
 /** Reason codes from here on say no. */
 const REFUSED = 0x80;
@@ -110,9 +98,9 @@ export class MqttConnection extends MqttEvents {
   readonly #engine: Engine;
   readonly #native: NativeMqttConnection;
   readonly #pin: PinCallback | undefined;
-  readonly #timeoutMs: number | undefined;
   readonly #pump: Pump;
   readonly #operations = new Operations();
+  readonly #calls: Calls;
   readonly #inbox: Inbox;
   readonly #connecting: Connecting;
   #clientId: string;
@@ -126,9 +114,9 @@ export class MqttConnection extends MqttEvents {
     this.#native = native;
     this.#pin = pin;
     this.#clientId = clientId;
-    this.#timeoutMs = operationTimeoutMs;
     this.#inbox = this.#receiving(manualAcknowledge);
     this.#pump = this.#pumping();
+    this.#calls = new Calls(this.#operations, this.#pump, operationTimeoutMs);
     this.#connecting = new Connecting(this, () => this.#command("disconnect"));
     // In a later tick: nobody can listen yet.
     for (const warning of native.takeWarnings()) process.nextTick(() => this.#warned(warning));
@@ -174,16 +162,7 @@ export class MqttConnection extends MqttEvents {
       this.#refuseIfClosed();
       const name = text(topic, "topic");
       const content = parsePayload(payload);
-      const { flags, timeoutMs, signal, properties } = parsePublish(options);
-      const beside = isLarge(content);
-      const settled = this.#operations.begin<MqttPublished>(name, (flags & UNTIL_STORED) !== 0);
-      const { last } = this.#operations;
-      const limit = timeoutMs ?? this.#timeoutMs ?? NO_LIMIT;
-      this.#pump.batch.publish(last, flags, limit, name, properties, content, beside);
-      if (signal !== undefined) this.#abortable(last, signal);
-      if (beside) this.#pump.flush(typeof content === "string" ? Buffer.from(content) : content);
-      else this.#pump.written();
-      return settled;
+      return this.#calls.publish(name, content, parsePublish(options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -208,7 +187,9 @@ export class MqttConnection extends MqttEvents {
     const forget = (refused: (filter: string) => boolean) => {
       for (const filter of added.filter(refused)) this.#inbox.handlers.delete(filter, called);
     };
-    const asked = this.#ask(call, (number, limit) => this.#pump.batch.subscribe(number, limit, call.flags, wanted));
+    const asked = this.#calls.ask(call, (number, limit) =>
+      this.#pump.batch.subscribe(number, limit, call.flags, wanted),
+    );
     try {
       const { reasonCodes } = await asked;
       forget((filter) => (reasonCodes[wanted.indexOf(filter)] ?? 0) >= REFUSED);
@@ -223,7 +204,7 @@ export class MqttConnection extends MqttEvents {
   async unsubscribe(filters: string | readonly string[], options?: MqttOperationOptions): Promise<MqttReasons> {
     this.#refuseIfClosed();
     const [wanted, call] = [parseFilters(filters), parseOperation(options)];
-    const answer = await this.#ask(call, (number, limit) => this.#pump.batch.unsubscribe(number, limit, wanted));
+    const answer = await this.#calls.ask(call, (number, limit) => this.#pump.batch.unsubscribe(number, limit, wanted));
     for (const filter of wanted) this.#inbox.handlers.delete(filter);
     return answer;
   }
@@ -304,23 +285,6 @@ export class MqttConnection extends MqttEvents {
     this.#pump.flush();
   }
 
-  /** Packs a question to the server, and waits for its answer. */
-  #ask({ timeoutMs, signal }: Call, pack: (operation: number, limitMs: number) => void): Promise<MqttReasons> {
-    const answered = this.#operations.begin<MqttReasons>(undefined, false);
-    const { last } = this.#operations;
-    pack(last, timeoutMs ?? this.#timeoutMs ?? ASKING_MS);
-    this.#pump.written();
-    if (signal !== undefined) this.#abortable(last, signal);
-    return answered;
-  }
-
-  #abortable(operation: number, signal: AbortSignal): void {
-    this.#operations.abortable(operation, signal, (number) => {
-      this.#pump.batch.cancel(number);
-      this.#pump.written();
-    });
-  }
-
   #receiving(manual: boolean): Inbox {
     return new Inbox({
       manual,
@@ -354,8 +318,10 @@ export class MqttConnection extends MqttEvents {
   #hear(event: NativeMqttEvent): void {
     const { type, error: failed, reasonCodes = [], topic = "", warning } = event;
     const error = failed === undefined ? undefined : this.#error(failed);
-    if (type === "settled") this.#settled(event, error);
-    else if (type === "connected") this.#up(event);
+    if (type === "settled") {
+      const dropped = this.#calls.settled(event, error);
+      if (dropped !== undefined) this.#tell("dropped", dropped);
+    } else if (type === "connected") this.#up(event);
     else if (type === "disconnected" && error !== undefined) this.#down(event, error);
     else if (type === "reconnecting") {
       this.#tell("reconnecting", { delayMs: event.delayMs ?? 0, attempt: event.attempt ?? 0 });
@@ -367,15 +333,6 @@ export class MqttConnection extends MqttEvents {
       this.#tell("subscriptionLost", { filter: topic, reasonCode });
     } else if (type === "warning" && warning !== undefined) this.#warned(warning);
     else if (type === "closed") this.#ended();
-  }
-
-  #settled({ operation = 0, reasonCodes = [], properties }: NativeMqttEvent, error: RefreshError | undefined): void {
-    if (error === undefined) {
-      this.#operations.succeeded(operation, { reasonCodes }, ackProperties(properties));
-      return;
-    }
-    const topic = this.#operations.failed(operation, error);
-    if (topic !== undefined && DROPPED.has(error.code)) this.#tell("dropped", { topic, error });
   }
 
   #up({ sessionPresent = false, reasonCodes = [], properties, resubscribing = 0 }: NativeMqttEvent): void {

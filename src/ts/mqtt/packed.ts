@@ -48,6 +48,11 @@ export class Batch {
     if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.alloc(0);
   }
 
+  /** Takes back what came behind the first `length` bytes. */
+  cut(length: number): void {
+    this.#length = length;
+  }
+
   connect(): void {
     this.#begin(1, 0);
   }
