@@ -7,6 +7,9 @@
 //! waits for each acknowledgement gets each at once. If the server falls silent until it has been answered, its window is
 //! full: half as many leave together from then on, and it always has some to go on with. After a pause that was
 //! none of ours everything begins anew.
+//!
+//! A server that has been seen to send [`TOGETHER`] ahead streams: from it may be read once in a while instead of as soon as
+//! something is there, and what came meanwhile is dealt with at once.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -37,6 +40,8 @@ pub(super) struct Acknowledging {
     until: Option<BootTime>,
     /// The server had fallen silent, and was answered then.
     answered: Option<BootTime>,
+    /// When the last message came.
+    last: BootTime,
 }
 
 impl Acknowledging {
@@ -44,12 +49,17 @@ impl Acknowledging {
     pub(super) fn new(window: usize) -> Self {
         // A server that is kept to a small window has half of it left.
         let bound = (window / 2).clamp(1, TOGETHER);
-        Self { due: VecDeque::new(), together: 1, most: bound, bound, until: None, answered: None }
+        let last = BootTime::default();
+        Self { due: VecDeque::new(), together: 1, most: bound, bound, until: None, answered: None, last }
     }
 
     /// A message came, the last of `open` that the user has not acknowledged.
     pub(super) fn came(&mut self, now: BootTime, open: usize) {
         self.pass(now);
+        if self.streams() && now.since(self.last) >= 4 * WAIT {
+            self.together = 1;
+        }
+        self.last = now;
         if let Some(answered) = self.answered.take() {
             if now.since(answered) < WAIT {
                 self.most = (self.together / 2).max(1);
@@ -81,12 +91,19 @@ impl Acknowledging {
         self.until
     }
 
-    /// It is `now`, and the last message came at `last`.
-    pub(super) fn handle_timeout(&mut self, now: BootTime, last: BootTime, open: usize) {
+    /// Whether so much comes that it need not be read at once.
+    pub(super) fn streams(&self) -> bool {
+        self.together == TOGETHER
+    }
+
+    /// It is `now`.
+    pub(super) fn handle_timeout(&mut self, now: BootTime, open: usize) {
         if self.until.is_none_or(|until| until > now) {
             return;
         }
-        if now.since(last) >= SILENCE && open == 0 && !self.due.is_empty() {
+        // In a stream the silence may be that of whoever does not read.
+        let is_silent = !self.streams() && now.since(self.last) >= SILENCE;
+        if is_silent && open == 0 && !self.due.is_empty() {
             self.answered = Some(now);
         }
         self.until = None;
@@ -121,7 +138,6 @@ mod tests {
     struct Server {
         acks: Acknowledging,
         now: BootTime,
-        last: BootTime,
         open: usize,
         /// Not acknowledged, as the server sees it.
         ahead: usize,
@@ -133,12 +149,11 @@ mod tests {
         fn new() -> Self {
             let now = BootTime::default().after(Duration::from_secs(9));
             let (acks, portions) = (Acknowledging::new(100), Vec::new());
-            Self { acks, now, last: now, open: 0, ahead: 0, portions }
+            Self { acks, now, open: 0, ahead: 0, portions }
         }
 
         /// Sends one, which is acknowledged when the next comes, or `at_once`.
         fn sends(&mut self, at_once: bool) {
-            self.last = self.now;
             (self.open, self.ahead) = (self.open + 1, self.ahead + 1);
             self.acks.came(self.now, self.open);
             let done = if at_once { self.open } else { self.open - 1 };
@@ -159,7 +174,7 @@ mod tests {
             let end = self.now.after(time);
             while let Some(until) = self.acks.until().filter(|until| *until <= end) {
                 self.now = until;
-                self.acks.handle_timeout(until, self.last, self.open);
+                self.acks.handle_timeout(until, self.open);
                 self.hears();
             }
             self.now = end;
@@ -185,6 +200,7 @@ mod tests {
         }
         assert!(server.ahead <= TOGETHER + 2, "{}", server.ahead);
         assert_eq!(server.portions.iter().rev().take(100).min(), Some(&TOGETHER));
+        assert!(server.acks.streams());
         server.acks.add(1, Reason::SUCCESS);
         server.open = 0;
         server.passes(WAIT);
@@ -213,6 +229,7 @@ mod tests {
                 server.sends(false);
             }
             let time = 5_000 * GAP;
+            assert!(!server.acks.streams());
             assert!(held_up < time / 8, "{held_up:?} of {time:?} with a window of {window}");
         }
     }
@@ -229,5 +246,6 @@ mod tests {
         server.passes(Duration::from_secs(1));
         server.sends(true);
         assert_eq!(server.ahead, 0);
+        assert!(!server.acks.streams());
     }
 }

@@ -190,6 +190,14 @@ impl Machine {
         self.link().map_or(1, |link| link.acks.wanted())
     }
 
+    /// Whether messages stream in and no answer is awaited: then whoever reads may leave bytes where they are for a
+    /// millisecond or two, and bring more at once.
+    #[must_use]
+    pub fn may_read_later(&self) -> bool {
+        self.ids.len() == 0
+            && self.link().is_some_and(|link| link.acks.streams() && link.ping == link::Ping::Idle)
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<BootTime> {

@@ -57,7 +57,7 @@ impl Machine {
         let ack_limit = self.settings.ack_limit;
         let ping_until = now.after(self.settings.ping_limit);
         let State::Online(link) = &mut self.state else { return };
-        link.acks.handle_timeout(now, link.last_in, link.incoming.len());
+        link.acks.handle_timeout(now, link.incoming.len());
         link.held_until = link.held_until.filter(|until| *until > now);
         if link.ping_limit().is_some_and(|until| until <= now) {
             return self.end(now, Cause::KeepAlive, None);

@@ -74,3 +74,32 @@ fn a_token_is_good_once_and_on_its_own_connection_only() {
     assert_eq!(code(bench.machine.handle_acknowledge(old, Reason::SUCCESS)), "ERR_MQTT_STALE_ACK");
     assert_eq!(bench.said(), []);
 }
+
+#[test]
+fn in_a_stream_acknowledgements_leave_together_and_reading_may_wait() {
+    let mut bench = Bench::online(Settings { limits: Limits::NONE, ..settings() });
+    let message = |id| peer::publish(V5, "t", b"x", Some(id), false);
+    bench.says(&message(1));
+    assert_eq!(bench.said(), [Said::PubAck { id: 1 }]);
+    assert!(!bench.machine.may_read_later());
+
+    bench.says(&(1..=64).flat_map(message).collect::<Vec<_>>());
+    assert_eq!(bench.said(), (1..=64).map(|id| Said::PubAck { id }).collect::<Vec<_>>());
+    assert!(bench.machine.may_read_later());
+    bench.says(&message(65));
+    assert_eq!(bench.said(), []);
+    assert_eq!(bench.machine.acknowledgements_wanted(), 31);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.said(), [Said::PubAck { id: 65 }]);
+
+    bench.publish("t", "x");
+    assert!(!bench.machine.may_read_later(), "an answer is awaited");
+    let sent = published(&bench.said());
+    bench.says(&peer::puback(V5, sent[0].0, 0));
+    assert!(bench.machine.may_read_later());
+
+    bench.pass(Duration::from_millis(10));
+    bench.says(&message(66));
+    assert_eq!(bench.said(), [Said::PubAck { id: 66 }], "after a pause it is no stream");
+    assert!(!bench.machine.may_read_later());
+}

@@ -1,5 +1,7 @@
 //! Drives one machine: commands, link, time and network in, deliveries out. One task for each connection.
 
+mod waiting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use refresh_session_mqtt::{Cause, Event, LinkId, Machine, OpId, Outcome, Phase, 
 use tokio::task::JoinSet;
 
 use super::alarm_clock::AlarmClock;
-use super::keeping::Keeping;
+use super::keeping::{Keeping, nowhere_to_store};
 use super::mailbox::Mailbox;
 use super::notices::Notices;
 use super::operations::{Operations, Owner, Unacknowledged};
@@ -20,11 +22,13 @@ use crate::Surroundings;
 use crate::alarm::Change;
 use crate::source::Fetching;
 use crate::task::Work;
+use waiting::Happened;
 
-/// How often a link whose bytes nobody takes is called alive.
-const HELD_UP: Duration = Duration::from_secs(5);
 /// For the disk to take what it was given when all is over. One that hangs must not hold up the end.
 const DISK: Duration = Duration::from_secs(5);
+/// In a stream of messages nothing is read for so long after each time: to wake two threads for every message costs more than
+/// all that is done with it.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A connection's task.
 pub(super) struct Driver {
@@ -36,6 +40,8 @@ pub(super) struct Driver {
     notices: Notices,
     dialing: Option<Dialing>,
     transport: Option<Transport>,
+    /// Nothing is read before that.
+    paused: Option<BootTime>,
     /// Links that are taking leave.
     leaving: JoinSet<()>,
     operations: Operations,
@@ -63,18 +69,6 @@ struct Dialing {
     attempt: Fetching<'static, Result<Wire, Error>>,
 }
 
-/// What there is to be dealt with.
-enum Happened {
-    Arrived,
-    Dialed(Result<Wire, Error>),
-    Link(Turn),
-    Time,
-    Changed(Change),
-    NetworkCame,
-    Room,
-    Disk(Done),
-}
-
 /// What a driver begins with.
 pub(super) struct Begin {
     pub(super) machine: Machine,
@@ -100,6 +94,7 @@ impl Driver {
             around,
             dialing: None,
             transport: None,
+            paused: None,
             leaving: JoinSet::new(),
             operations: begin.operations,
             unacknowledged: Unacknowledged::default(),
@@ -144,27 +139,6 @@ impl Driver {
 
     fn now(&self) -> BootTime {
         self.around.clock.boot()
-    }
-
-    async fn happens(&mut self) -> Happened {
-        let has_room = self.mailbox.has_room();
-        let wanted = self.machine.phase() != Phase::Offline;
-        let held_up = !has_room && self.transport.is_some();
-        let due = self.machine.poll_timeout();
-        let due = if held_up { due.map(|due| due.min(self.now().after(HELD_UP))) } else { due };
-        self.clock.set(due);
-        let Self { mailbox, dialing, transport, clock, notices, keeping, .. } = self;
-        tokio::select! {
-            // Commands are taken in every round, whatever it is that has happened.
-            biased;
-            turn = turn(transport, has_room) => Happened::Link(turn),
-            () = mailbox.arrived() => Happened::Arrived,
-            dialed = dialed(dialing) => Happened::Dialed(dialed),
-            done = disk(keeping) => Happened::Disk(done),
-            () = mailbox.room(), if held_up => Happened::Room,
-            () = clock.rings() => Happened::Time,
-            change = notices.next(wanted) => change.map_or(Happened::NetworkCame, Happened::Changed),
-        }
     }
 
     fn obey_all(&mut self) {
@@ -264,7 +238,10 @@ impl Driver {
         let now = self.now();
         let Some(transport) = &mut self.transport else { return };
         match turn {
-            Turn::Read => self.machine.handle_input(now, transport.id, &mut transport.input),
+            Turn::Read => {
+                self.machine.handle_input(now, transport.id, &mut transport.input);
+                self.paused = self.machine.may_read_later().then(|| now.after(PAUSE));
+            }
             Turn::Written => {}
             Turn::Lost(error) => {
                 let link = transport.id;
@@ -411,36 +388,6 @@ impl Driver {
     }
 }
 
-async fn turn(transport: &mut Option<Transport>, may_read: bool) -> Turn {
-    match transport {
-        Some(transport) => transport.turn(may_read).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn dialed(dialing: &mut Option<Dialing>) -> Result<Wire, Error> {
-    match dialing {
-        Some(dialing) => dialing.attempt.as_mut().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn disk(keeping: &mut Option<Keeping>) -> Done {
-    match keeping {
-        Some(keeping) => keeping.done().await,
-        None => std::future::pending().await,
-    }
-}
-
 pub(super) fn is_closed(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Failed { error, .. } if error.code() == Code::Closed)
-}
-
-fn nowhere_to_store(storable: bool) -> Error {
-    let (found, hint) = if storable {
-        ("is \"stored\", and there is no queue on disk", "Give `offlineQueue.directory` to `session.mqtt()`.")
-    } else {
-        ("is \"stored\" for a message of QoS 0", "Only messages of QoS 1 are stored: give `qos: 1`.")
-    };
-    Error::invalid_option("until", found).with_hint(hint)
 }

@@ -170,3 +170,13 @@ impl Keeping {
         self.store.finish().await;
     }
 }
+
+/// For a message that was to settle when it is stored.
+pub(super) fn nowhere_to_store(storable: bool) -> Error {
+    let (found, hint) = if storable {
+        ("is \"stored\", and there is no queue on disk", "Give `offlineQueue.directory` to `session.mqtt()`.")
+    } else {
+        ("is \"stored\" for a message of QoS 0", "Only messages of QoS 1 are stored: give `qos: 1`.")
+    };
+    Error::invalid_option("until", found).with_hint(hint)
+}
