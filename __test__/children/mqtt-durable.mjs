@@ -15,7 +15,7 @@ const say = (line) => (isMainThread ? writeSync(1, `${line}\n`) : parentPort.pos
 setInterval(() => {}, 60_000);
 say("begun");
 const session = new RefreshableSession({ method: "custom", customCredentials: () => new Promise(() => {}) });
-const connection = await session.mqtt(options);
+const connection = await opened();
 say("open");
 if (connects) connection.connect();
 
@@ -28,4 +28,16 @@ for (let next = 0; ; next += burst) {
       say(number);
     }),
   );
+}
+
+/** A worker's directory is free a moment after its `exit`, when the tasks that it leaves have ended. */
+async function opened() {
+  for (;;) {
+    try {
+      return await session.mqtt(options);
+    } catch (error) {
+      if (error.code !== "ERR_MQTT_QUEUE_LOCKED" || isMainThread) throw error;
+      await new Promise(setImmediate);
+    }
+  }
 }
