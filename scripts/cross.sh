@@ -9,6 +9,7 @@ cache=$PWD/.cache/cross
 glibc_floor=2.17
 
 fail() { printf 'cross: %s\n' "$1" >&2; exit 1; }
+unavailable() { printf 'cross: %s\n' "$1" >&2; exit 3; }
 timed() { local from=$SECONDS what=$1; shift; "$@"; printf 'cross: %s: %d s\n' "$what" $((SECONDS - from)); }
 
 suffix_of() {
@@ -34,8 +35,9 @@ EOF
   if cmp -s "$cache/rustc.new" "$cache/rustc"; then rm "$cache/rustc.new"; else mv "$cache/rustc.new" "$cache/rustc"; fi
 }
 
-compile() { # target
-  local zig
+# Those of one C library together: the end of a build, when all of one is optimised at once, keeps one core busy.
+compile() { # target…
+  local zig target
   zig=$(echo "$cache"/python/lib/python3*/site-packages/ziglang/zig)
   local arguments=(--package refresh-session --lib --release --locked)
   local -x RUSTC=$cache/rustc CARGO_TARGET_DIR=$PWD/target/cross CARGO_ZIGBUILD_ZIG_PATH=$zig
@@ -47,24 +49,27 @@ compile() { # target
       # No distribution has a standard library for these; it is built here. Node dlopens us: nothing may be static.
       local -x RUSTC_BOOTSTRAP=1
       RUSTFLAGS+=' -C target-feature=-crt-static'
-      arguments+=(-Z build-std=std,panic_unwind --target "$1")
+      arguments+=(-Z build-std=std,panic_unwind "${@/#/--target=}")
       ;;
-    *) arguments+=(--target "$1.$glibc_floor") ;;
+    *) for target in "$@"; do arguments+=("--target=$target.$glibc_floor"); done ;;
   esac
   scripts/release-flags.sh "$cache/python/bin/cargo-zigbuild" zigbuild "${arguments[@]}"
 }
 
-build() { # target
-  local built=target/cross/$1/release/librefresh_session.so result
-  result=target/cross/refresh-session.$(suffix_of "$1").node
-  compile "$1"
-  # By another name first: a Node that has the old one loaded must not see it change.
-  cp "$built" "$result.new"
-  mv "$result.new" "$result"
-  node scripts/floors.mjs "$result"
+build() { # target…
+  local target result
+  compile "$@"
+  for target in "$@"; do
+    result=target/cross/refresh-session.$(suffix_of "$target").node
+    # By another name first: a Node that has the old one loaded must not see it change.
+    cp "target/cross/$target/release/librefresh_session.so" "$result.new"
+    mv "$result.new" "$result"
+    node scripts/floors.mjs "$result"
+    node scripts/size.mjs --check "$result"
+  done
 }
 
-[ "$(uname -sm)" = 'Linux x86_64' ] || fail 'this runs on x86-64 Linux only'
+[ "$(uname -sm)" = 'Linux x86_64' ] || unavailable 'this runs on x86-64 Linux only'
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
   mapfile -t targets < <(node -p 'require("./package.json").napi.targets.filter((target) => target.includes("-linux-")).join("\n")')
@@ -74,4 +79,7 @@ for target in "${targets[@]}"; do suffix_of "$target" >/dev/null; done
 timed 'compiler and linker' scripts/cross/python.sh
 timed 'standard libraries' scripts/cross/debian.sh rust
 rustc_wrapper
-for target in "${targets[@]}"; do timed "$target" build "$target"; done
+for libc in gnu musl; do
+  mapfile -t same < <(printf '%s\n' "${targets[@]}" | grep -- "-$libc")
+  [ ${#same[@]} -eq 0 ] || timed "${same[*]}" build "${same[@]}"
+done

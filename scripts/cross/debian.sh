@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian packages without installing them: those of `debian.txt` for the folders named are downloaded with an apt of our
 # own, checked, and unpacked into `.cache/cross/FOLDER`. Nothing of the system is changed and nobody needs to be root.
-# Usage: scripts/cross/debian.sh FOLDER…
+# Usage: scripts/cross/debian.sh FOLDER…   (exits with 3 where there is no Debian to be had, with 1 if anything else is wrong)
 #
 # Mirrors keep only the newest version of a package. When one has moved on, this says so and which version there is:
 # enter it in `debian.txt` with `-` for the checksum, run this again, and enter the checksum that it prints after apt has
@@ -15,6 +15,7 @@ apt=$cache/apt
 debs=$cache/debs
 
 fail() { printf 'cross: %s\n' "$1" >&2; exit 1; }
+unavailable() { printf 'cross: %s\n' "$1" >&2; exit 3; }
 lines_of() { awk -v folder="$1" '$1 == folder' "$list"; }
 
 # The mirrors are those that the machine itself uses; the suites are ours, whichever the machine runs.
@@ -31,7 +32,7 @@ private_apt() {
   main=${CROSS_DEBIAN:-$(mirror '^[a-z]+$')}
   security=${CROSS_DEBIAN_SECURITY:-$(mirror '^[a-z]+-security$')}
   [ -n "$main" ] && [ -n "$security" ] ||
-    fail 'apt knows no Debian mirror: set CROSS_DEBIAN and CROSS_DEBIAN_SECURITY to the URLs of Debian and of its security updates'
+    unavailable 'apt knows no Debian mirror: set CROSS_DEBIAN and CROSS_DEBIAN_SECURITY to the URLs of Debian and of its security updates'
   mkdir -p "$apt"/{sources,preferences,state/lists/partial,cache/archives/partial}
   touch "$apt/status"
   {
@@ -43,6 +44,9 @@ private_apt() {
 APT::Architecture "amd64";
 APT::Architectures { "amd64"; "arm64"; "armhf"; };
 APT::Sandbox::User "$(id -un)";
+Acquire::Retries "2";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::Languages "none";
 Dir::Cache "$apt/cache";
@@ -57,36 +61,50 @@ EOF
 
 file_of() { printf '%s/%s_%s_%s.deb' "$debs" "$1" "${3//:/%3a}" "$2"; } # package, architecture, version, as apt names it
 
-download() { # package, architecture, version
-  local file name=$1:$2
-  file=$(file_of "$@")
-  [ ! -e "$file" ] || return 0
-  [ "$2" != all ] || name=$1
-  [ -n "${APT_CONFIG:-}" ] || private_apt
-  # Lists of before are good as long as they lead to the version.
-  (cd "$debs" && apt-get download -qq "$name=$3" 2>/dev/null) || {
-    apt-get update -qq || fail 'apt could not read the lists of packages'
-    cd "$debs" && apt-get download -qq "$name=$3"
-  } || {
-    apt-cache madison "$name" >&2
-    fail "there is no $name $3 (any more); above is what there is. How to change it: scripts/cross/debian.sh"
-  }
-  [ -e "$file" ] || fail "apt downloaded $name $3 under another name than $file"
+# Downloads what is missing of the lines on standard input, in one call: apt reads its lists anew for each.
+download() {
+  local package architecture version name
+  local -a names=() lost=()
+  while read -r _ _ package architecture version _; do
+    [ ! -e "$(file_of "$package" "$architecture" "$version")" ] || continue
+    name=$package:$architecture
+    [ "$architecture" != all ] || name=$package
+    names+=("$name=$version")
+  done
+  [ ${#names[@]} -gt 0 ] || return 0
+  printf 'cross: downloading %d Debian packages\n' ${#names[@]}
+  private_apt
+  cd "$debs"
+  # Lists of before are good as long as they lead to the versions.
+  ! apt-get download -qq "${names[@]}" 2>/dev/null || return 0
+  apt-get update -qq --error-on=any || unavailable "apt could not read the lists of Debian's packages"
+  ! apt-get download -qq "${names[@]}" || return 0
+  for name in "${names[@]}"; do
+    apt-cache madison "${name%%=*}" | grep -qF " ${name#*=} " || lost+=("$name")
+  done
+  [ ${#lost[@]} -gt 0 ] || unavailable 'apt could not download all packages'
+  apt-cache madison "${lost[@]%%=*}" >&2
+  unavailable "the mirror does not have ${lost[*]} (any more); above is what there is. How to change it: scripts/cross/debian.sh"
 }
 
-command -v apt-get >/dev/null && command -v dpkg >/dev/null || fail 'apt-get and dpkg are needed: run this on Debian or in its container'
+command -v apt-get >/dev/null && command -v dpkg >/dev/null || unavailable 'apt-get and dpkg are needed: run this on Debian or in its container'
 mkdir -p "$debs"
+folders=()
 for folder in "$@"; do
   wanted=$(lines_of "$folder")
   [ -n "$wanted" ] || fail "debian.txt has nothing for '$folder'"
   # Written last: what was cut short is made anew.
-  [ "$(cat "$cache/$folder/.packages" 2>/dev/null)" != "$wanted" ] || continue
-  printf 'cross: Debian packages for %s\n' "$folder"
+  [ "$(cat "$cache/$folder/.packages" 2>/dev/null)" = "$wanted" ] || folders+=("$folder")
+done
+[ ${#folders[@]} -gt 0 ] || exit 0
+(for folder in "${folders[@]}"; do lines_of "$folder"; done | download)
+for folder in "${folders[@]}"; do
+  wanted=$(lines_of "$folder")
   rm -rf "${cache:?}/$folder"
   mkdir -p "$cache/$folder"
   while read -r _ _ package architecture version checksum; do
-    download "$package" "$architecture" "$version"
     file=$(file_of "$package" "$architecture" "$version")
+    [ -e "$file" ] || fail "apt downloaded $package $version under another name than $file"
     actual=$(sha256sum "$file" | cut -d' ' -f1)
     case "$checksum" in
       "$actual") ;;
