@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=$PWD/.cache/cross
+built=$PWD/target/cross
 glibc_floor=2.17
 
 fail() { printf 'cross: %s\n' "$1" >&2; exit 1; }
@@ -41,14 +42,15 @@ compile() { # target…
   local zig target
   zig=$(echo "$cache"/python/lib/python3*/site-packages/ziglang/zig)
   local arguments=(--package refresh-session --lib --release --locked)
-  local -x RUSTC=$cache/rustc CARGO_TARGET_DIR=$PWD/target/cross CARGO_ZIGBUILD_ZIG_PATH=$zig
+  local -x RUSTC=$cache/rustc CARGO_TARGET_DIR=$built CARGO_ZIGBUILD_ZIG_PATH=$zig
   # To the flags of every release, the folders that only this one has.
   local -x RUSTFLAGS="--remap-path-prefix=$cache/rust/usr/src=rust --remap-path-prefix=$PWD=refresh-session"
   local -x CARGO_ZIGBUILD_CACHE_DIR=$cache/zigbuild ZIG_GLOBAL_CACHE_DIR=$cache/zig ZIG_LOCAL_CACHE_DIR=$cache/zig
   case "$1" in
     *-musl*)
       # No distribution has a standard library for these; it is built here. Node dlopens us: nothing may be static.
-      local -x RUSTC_BOOTSTRAP=1
+      # In a folder of its own: build scripts look at this variable, and would run anew whenever it comes or goes.
+      local -x RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$built/musl
       RUSTFLAGS+=' -C target-feature=-crt-static'
       arguments+=(-Z build-std=std,panic_unwind "${@/#/--target=}")
       ;;
@@ -58,12 +60,13 @@ compile() { # target…
 }
 
 build() { # target…
-  local target result
+  local target result from=$built
+  [[ $1 != *-musl* ]] || from=$built/musl
   compile "$@"
   for target in "$@"; do
     result=target/cross/refresh-session.$(suffix_of "$target").node
     # By another name first: a Node that has the old one loaded must not see it change.
-    cp "target/cross/$target/release/librefresh_session.so" "$result.new"
+    cp "$from/$target/release/librefresh_session.so" "$result.new"
     mv "$result.new" "$result"
     node scripts/floors.mjs "$result"
     node scripts/size.mjs --check "$result"
