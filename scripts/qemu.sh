@@ -53,9 +53,11 @@ left_out=(
   # So few processes are killed before they send anything.
   'while it sends*'
 )
+# faketime is this machine's: musl cannot load it, and another processor's loader passes it over, so that the clock is right.
+[ "$machine" = x64 ] || left_out+=('a device *gets its WebSocket, and its connection by certificate')
 case "$machine" in
-  # There is no SoftHSM2 for musl, and faketime loads a library for glibc.
-  musl-*) left_out+=('*SoftHSM*' '*HSM*' '*a key in a token*' '*gets its WebSocket, and its connection by certificate') ;;
+  # There is no SoftHSM2 for musl.
+  musl-*) left_out+=('*SoftHSM*' '*HSM*' '*a key in a token*') ;;
   *)
     files+=(token workers cli-pkcs11)
     left_out+=(
