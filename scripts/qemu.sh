@@ -79,8 +79,6 @@ long=(
   'the process ends by itself: provider'
   'a client that is left open*'
   "close ends the clients' sockets"
-  # Under qemu it counted two threads too many in one run of two.
-  'close leaves no timer*'
   '20 workers fetch*'
   'workers terminated*'
 )
