@@ -3,6 +3,9 @@
 //! Each that leaves alone costs a TLS record, a system call and a wake-up on both sides: more than all else that is done
 //! for a message. Where a server sends on without waiting, they leave together, a millisecond late at most.
 //!
+//! What else leaves takes along all that wait, and comes after them: who acknowledges a message and then publishes may think of the
+//! one as said before the other.
+//!
 //! How many is learnt. It grows by one with each message that comes while others are not acknowledged, so that a server that
 //! waits for each acknowledgement gets each at once. If the server falls silent until it has been answered, its window is
 //! full: half as many leave together from then on, and it always has some to go on with. After a pause that was
@@ -114,6 +117,11 @@ impl Acknowledging {
         if self.until.is_some() && self.due.len() < self.together {
             return VecDeque::new();
         }
+        self.accompany(now, open)
+    }
+
+    /// Those that leave with something else, whatever they wait for.
+    pub(super) fn accompany(&mut self, now: BootTime, open: usize) -> VecDeque<(u16, Reason)> {
         self.until = self.until.filter(|_| open > 0).map(|_| now.after(WAIT));
         std::mem::take(&mut self.due)
     }

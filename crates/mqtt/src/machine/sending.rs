@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use refresh_session_core::BootTime;
 
 use super::asking::{size, too_large};
@@ -43,6 +43,7 @@ impl Machine {
             self.encode_control(now);
             self.encode_requests(now);
             self.encode_messages(now);
+            self.accompany(now);
         }
         let link = self.online()?;
         let chunk =
@@ -61,6 +62,22 @@ impl Machine {
             encode::ping(&mut link.out);
             link.ping = Ping::Written(until);
             link.last_out = link.last_out.max(now);
+        }
+    }
+
+    /// Before what leaves now go the acknowledgements that wait for company.
+    fn accompany(&mut self, now: BootTime) {
+        let version = self.settings.version;
+        let Some(link) = self.online() else { return };
+        if link.out.is_empty() && link.chunks.is_empty() {
+            return;
+        }
+        let mut first = BytesMut::new();
+        for (id, reason) in link.acks.accompany(now, link.incoming.len()) {
+            encode::puback(&mut first, version, id, reason);
+        }
+        if !first.is_empty() {
+            link.chunks.push_front(first.freeze());
         }
     }
 

@@ -103,3 +103,18 @@ fn in_a_stream_acknowledgements_leave_together_and_reading_may_wait() {
     assert_eq!(bench.said(), [Said::PubAck { id: 66 }], "after a pause it is no stream");
     assert!(!bench.machine.may_read_later());
 }
+
+#[test]
+fn what_leaves_takes_waiting_acknowledgements_along_before_it() {
+    let mut bench = Bench::online(Settings { limits: Limits::NONE, ..settings() });
+    let message = |id| peer::publish(V5, "t", b"x", Some(id), false);
+    bench.says(&(1..=64).flat_map(message).collect::<Vec<_>>());
+    bench.said();
+    bench.says(&message(65));
+    assert_eq!(bench.said(), []);
+    bench.publish("t", "y");
+    let said = bench.said();
+    assert!(matches!(said[..], [Said::PubAck { id: 65 }, Said::Publish { .. }]), "{said:?}");
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.said(), [], "once");
+}
