@@ -44,9 +44,10 @@ export function readElf(path: string, closely = false): Elf | undefined {
   try {
     const stat = fstatSync(file);
     if (!stat.isFile()) return undefined;
-    const at = (position: number, length: number): Buffer => {
-      const bytes = Buffer.alloc(length);
-      return bytes.subarray(0, readSync(file, bytes, 0, length, position));
+    // Views and not the methods of Buffer: those are JavaScript of Node.js's, compiled at their first call.
+    const at = (position: number, length: number): DataView => {
+      const bytes = new Uint8Array(length);
+      return new DataView(bytes.buffer, 0, readSync(file, bytes, 0, length, position));
     };
     const elf = parse(at(0, HEAD_BYTES), stat.size, at);
     if (closely && elf?.whole && elf.code.some((range) => hasZeros(range, at))) return { ...elf, whole: false };
@@ -58,48 +59,65 @@ export function readElf(path: string, closely = false): Elf | undefined {
 
 /** No page of code is zeros. One in sixteen is looked at: what a file system loses comes in larger pieces. */
 function hasZeros(code: Range, at: Read): boolean {
-  const empty = (bytes: Buffer) => bytes.every((byte) => byte === 0);
   const first = Math.ceil(code.at / PAGE_BYTES) * PAGE_BYTES;
   for (let page = first; page + PAGE_BYTES <= code.at + code.size; page += 16 * PAGE_BYTES) {
-    if (empty(at(page, 16)) && empty(at(page, PAGE_BYTES))) return true;
+    // Hardly any begins with them.
+    if (at(page, 8).getFloat64(0) === 0 && isEmpty(at(page, PAGE_BYTES))) return true;
   }
   return false;
 }
 
-type Read = (position: number, length: number) => Buffer;
+function isEmpty({ buffer }: DataView): boolean {
+  return new Uint8Array(buffer).every((byte) => byte === 0);
+}
+
+type Read = (position: number, length: number) => DataView;
 
 /** `head` is the file's beginning, and `at` reads more of it. */
-function parse(head: Buffer, size: number, at: Read): Elf | undefined {
-  if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
-  const wide = head[4] === 2;
+function parse(head: DataView, size: number, at: Read): Elf | undefined {
+  if (head.byteLength < 64 || head.getUint32(0) !== 0x7f454c46) return undefined;
+  const wide = head.getUint8(4) === 2;
   const bits: Elf["bits"] = wide ? 64 : 32;
-  const machine = head.readUInt16LE(18);
-  const offset = (bytes: Buffer, position: number) =>
-    wide ? Number(bytes.readBigUInt64LE(position)) : bytes.readUInt32LE(position);
+  const machine = head.getUint16(18, true);
+  const offset = (bytes: DataView, position: number) =>
+    wide ? Number(bytes.getBigUint64(position, true)) : bytes.getUint32(position, true);
   const damaged = { bits, machine, interpreter: undefined, whole: false, code: [] } satisfies Elf;
 
-  const programs = { at: offset(head, wide ? 32 : 28), size: wide ? 56 : 32, count: head.readUInt16LE(wide ? 56 : 44) };
+  const programs = {
+    at: offset(head, wide ? 32 : 28),
+    size: wide ? 56 : 32,
+    count: head.getUint16(wide ? 56 : 44, true),
+  };
   const table = at(programs.at, programs.size * programs.count);
-  if (table.length < programs.size * programs.count) return damaged;
+  if (table.byteLength < programs.size * programs.count) return damaged;
   const code: Range[] = [];
   let interpreter: string | undefined;
-  for (let entry = 0; entry < table.length; entry += programs.size) {
+  for (let entry = 0; entry < table.byteLength; entry += programs.size) {
     const from = offset(table, entry + (wide ? 8 : 4));
     const length = offset(table, entry + (wide ? 32 : 16));
     if (from + length > size) return damaged;
-    const type = table.readUInt32LE(entry);
-    const flags = table.readUInt32LE(entry + (wide ? 4 : 24));
+    const type = table.getUint32(entry, true);
+    const flags = table.getUint32(entry + (wide ? 4 : 24), true);
     if (type === PROGRAM_LOAD && (flags & PROGRAM_EXECUTABLE) !== 0) code.push({ at: from, size: length });
-    if (type === PROGRAM_INTERPRETER) {
-      interpreter = at(from, Math.min(length, HEAD_BYTES)).toString("latin1").replace(/\0.*$/s, "");
-    }
+    if (type === PROGRAM_INTERPRETER) interpreter = textOf(at(from, Math.min(length, HEAD_BYTES)));
   }
 
   // The table of sections is the end of the file. After a power cut a file may have its size, and zeros for an end.
-  const sections = { at: offset(head, wide ? 40 : 32), size: wide ? 64 : 40, count: head.readUInt16LE(wide ? 60 : 48) };
+  const sections = {
+    at: offset(head, wide ? 40 : 32),
+    size: wide ? 64 : 40,
+    count: head.getUint16(wide ? 60 : 48, true),
+  };
   if (sections.at === 0) return { bits, machine, interpreter, whole: true, code };
   if (sections.at + sections.size * sections.count > size) return damaged;
-  const names = at(sections.at + sections.size * head.readUInt16LE(wide ? 62 : 50), sections.size);
-  const whole = names.length === sections.size && names.readUInt32LE(4) === SECTION_STRINGS;
+  const names = at(sections.at + sections.size * head.getUint16(wide ? 62 : 50, true), sections.size);
+  const whole = names.byteLength === sections.size && names.getUint32(4, true) === SECTION_STRINGS;
   return { bits, machine, interpreter, whole, code };
+}
+
+/** ASCII, up to the first zero. */
+function textOf({ buffer, byteLength }: DataView): string {
+  const bytes = new Uint8Array(buffer, 0, byteLength);
+  const end = bytes.indexOf(0);
+  return String.fromCharCode(...(end === -1 ? bytes : bytes.subarray(0, end)));
 }

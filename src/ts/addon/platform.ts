@@ -6,7 +6,6 @@
  * A musl process can load an addon for glibc far enough to crash in it, so the other one is never tried.
  */
 
-import { machine } from "node:os";
 import { type Elf, readElf } from "./elf";
 
 /** The C library of a Linux process. */
@@ -49,7 +48,7 @@ export function platformHere(): Platform {
   const libc = process.platform === "linux" ? libcHere() : undefined;
   const name = `${process.platform} ${process.arch}${libc === undefined ? "" : ` (${libc})`}`;
   // A 32-bit Node.js for ARMv6 calls itself `arm` as well; the addon's instructions would end the process.
-  if (process.arch === "arm" && machine().startsWith("armv6"))
+  if (process.arch === "arm" && process.getBuiltinModule("node:os").machine().startsWith("armv6"))
     return { name: `${name} on ARMv6`, suffix: undefined, libc };
   return PLATFORMS.find((platform) => platform.name === name) ?? { name, suffix: undefined, libc };
 }
