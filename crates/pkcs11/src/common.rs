@@ -20,7 +20,7 @@
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::budget::Budget;
@@ -28,7 +28,7 @@ use crate::first_copy;
 use crate::gate::{Busy, Gate};
 
 /// The function that every copy exports, [`refresh_session_pkcs11_common_1`].
-pub(crate) type Entry = extern "C" fn(usize) -> *const Common;
+type Entry = extern "C" fn(usize) -> *const Common;
 
 /// Kept by the copy that made it, used by all: a table of C functions, as the copies may be of different versions and
 /// compilers. Layout and meaning never change; what must differ goes by another name than the entry's.
@@ -75,13 +75,19 @@ pub(crate) struct Turn<'a> {
 
 /// That of the module whose handle the loader gave out, the same for every copy in the process.
 pub(crate) fn of(handle: usize) -> &'static Common {
+    static FIRST: OnceLock<Entry> = OnceLock::new();
+    let entry = FIRST.get_or_init(|| {
+        // SAFETY: nobody else has a function of this name, and in every copy it has this type.
+        unsafe { first_copy::function(b"refresh_session_pkcs11_common_1\0") }
+            .unwrap_or(refresh_session_pkcs11_common_1)
+    });
     // SAFETY: what any copy's entry returns lives for ever, and the layout is the same in every copy.
-    unsafe { &*first_copy::entry()(handle) }
+    unsafe { &*entry(handle) }
 }
 
 /// Only for other copies of this package.
 #[unsafe(no_mangle)]
-pub(crate) extern "C" fn refresh_session_pkcs11_common_1(handle: usize) -> *const Common {
+extern "C" fn refresh_session_pkcs11_common_1(handle: usize) -> *const Common {
     static ALL: Mutex<BTreeMap<usize, &'static Common>> = Mutex::new(BTreeMap::new());
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     std::ptr::from_ref::<Common>(all.entry(handle).or_insert_with(|| Box::leak(Box::new(Common::new()))))

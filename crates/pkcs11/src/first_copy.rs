@@ -7,20 +7,22 @@
 //! known address that a system might refuse or another program have taken. A library that a worker thread of Node
 //! loads is in the same list.
 
-use crate::common::{Entry, refresh_session_pkcs11_common_1};
-
-/// The function of the first copy, which may be this one.
+/// The function of this name (with its final zero) in the first copy. `None` where no library has it: a program that has the
+/// package linked in exports nothing, and is its own first.
+///
+/// # Safety
+///
+/// `F` must be the type of that function in whichever library has one of this name.
 #[cfg(target_os = "linux")]
-pub(crate) fn entry() -> Entry {
-    static FIRST: std::sync::OnceLock<Entry> = std::sync::OnceLock::new();
-    // A program that has the package linked in exports nothing, and is its own first.
-    *FIRST.get_or_init(|| loaded::first().unwrap_or(refresh_session_pkcs11_common_1))
+pub(crate) unsafe fn function<F: Copy>(name: &[u8]) -> Option<F> {
+    // SAFETY: the caller's promise.
+    loaded::names().into_iter().find_map(|library| unsafe { loaded::function(&library, name) })
 }
 
 /// Windows and macOS have such lists as well, which nobody has tried this with.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn entry() -> Entry {
-    refresh_session_pkcs11_common_1
+pub(crate) unsafe fn function<F: Copy>(_name: &[u8]) -> Option<F> {
+    None
 }
 
 #[cfg(target_os = "linux")]
@@ -30,24 +32,22 @@ mod loaded {
 
     use libloading::os::unix::Library;
 
-    use super::Entry;
-
-    pub(super) fn first() -> Option<Entry> {
-        names().into_iter().find_map(|name| {
-            // SAFETY: it is loaded already, and nothing of it is run.
-            let library =
-                unsafe { Library::open(Some(OsStr::from_bytes(&name)), libc::RTLD_LAZY | libc::RTLD_NOLOAD) }
-                    .ok()?;
-            // SAFETY: nobody else has a function of this name, and in every copy it has this signature.
-            let entry = *unsafe { library.get::<Entry>(b"refresh_session_pkcs11_common_1\0") }.ok()?;
-            // An open handle keeps it in the process.
-            std::mem::forget(library);
-            Some(entry)
-        })
+    /// # Safety
+    ///
+    /// As for [`function`](super::function).
+    pub(super) unsafe fn function<F: Copy>(library: &[u8], name: &[u8]) -> Option<F> {
+        let library = OsStr::from_bytes(library);
+        // SAFETY: it is loaded already, and nothing of it is run.
+        let library = unsafe { Library::open(Some(library), libc::RTLD_LAZY | libc::RTLD_NOLOAD) }.ok()?;
+        // SAFETY: the caller's promise.
+        let function = *unsafe { library.get::<F>(name) }.ok()?;
+        // An open handle keeps it in the process.
+        std::mem::forget(library);
+        Some(function)
     }
 
     /// The libraries in the order in which they were loaded; the program itself has no name.
-    fn names() -> Vec<Vec<u8>> {
+    pub(super) fn names() -> Vec<Vec<u8>> {
         unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _size: usize, names: *mut c_void) -> c_int {
             // SAFETY: the loader's structure with the loader's string, and the vector of the call below.
             unsafe {
@@ -70,10 +70,15 @@ mod loaded {
     mod tests {
         use super::*;
 
+        type Any = unsafe extern "C" fn();
+
         #[test]
         fn libraries_are_listed_and_this_program_is_no_copy() {
             assert!(names().iter().any(|name| name.windows(5).any(|part| part == b"/libc")));
-            assert!(first().is_none());
+            // SAFETY: neither is called.
+            let [ours, of_libc] = [&b"refresh_session_pkcs11_common_1\0"[..], b"getpid\0"]
+                .map(|name| unsafe { super::super::function::<Any>(name) });
+            assert!(ours.is_none() && of_libc.is_some());
         }
     }
 }
