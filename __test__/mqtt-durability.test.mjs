@@ -13,6 +13,7 @@ import { between, randomOf } from "./support/random.mjs";
 import { sessionFor } from "./support/sessions.mjs";
 import { digestOf, payloadOf } from "./support/stored-payload.mjs";
 import { startTestbed } from "./support/testbed.mjs";
+import { onceUnlocked } from "./support/unlocked.mjs";
 import { until } from "./support/waiting.mjs";
 
 const KILLS = Number(process.env.MQTT_KILLS ?? 200);
@@ -224,7 +225,7 @@ async function untilSays(child, condition) {
 /** The last process on a directory: this one. */
 async function deliver(t, chain, dir) {
   const session = sessionFor(t, { method: "custom", customCredentials: () => new Promise(() => {}) });
-  const connection = await session.mqtt({ ...optionsOf(chain, dir), ackTimeoutMs: 10_000 });
+  const connection = await onceUnlocked(() => session.mqtt({ ...optionsOf(chain, dir), ackTimeoutMs: 10_000 }));
   const refused = [];
   connection.on("released", ({ error }) => error && refused.push(error));
   await connection.connect();

@@ -148,13 +148,14 @@ package() { # folder
   ln -s "$PWD/node_modules" "$PWD/target" "$1"
 }
 
-# Loads it, for want of a Node.
+# Loads it, for want of a Node, whose functions are there by name only. All others must be found.
 loads() {
   local zig host=target/cross/dlopen-$machine
+  readelf --dyn-syms --wide "$addon" | awk '$7 == "UND" && $8 ~ /^napi_/ { print "void " $8 "(void) {}" }' > "$host.c"
   scripts/cross/python.sh
   zig=$(echo "$cache"/python/lib/python3*/site-packages/ziglang/zig)
   ZIG_GLOBAL_CACHE_DIR=$cache/zig ZIG_LOCAL_CACHE_DIR=$cache/zig \
-    "$zig" cc -target arm-linux-musleabihf -dynamic -o "$host" scripts/cross/dlopen.c
+    "$zig" cc -target arm-linux-musleabihf -dynamic -rdynamic -o "$host" scripts/cross/dlopen.c "$host.c"
   printf 'qemu: %s: ' "$addon"
   "$cache/qemu/usr/bin/$qemu" -L "$cache/$machine" "$host" "$PWD/$addon"
 }

@@ -6,6 +6,7 @@ import { writeSync } from "node:fs";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { RefreshableSession } from "../../dist/index.mjs";
 import { payloadOf } from "../support/stored-payload.mjs";
+import { onceUnlocked } from "../support/unlocked.mjs";
 
 const { options, topic, life, connects, burst } = isMainThread ? JSON.parse(process.argv[2]) : workerData;
 // At once and whole: what was written is known, whatever comes next.
@@ -15,7 +16,8 @@ const say = (line) => (isMainThread ? writeSync(1, `${line}\n`) : parentPort.pos
 setInterval(() => {}, 60_000);
 say("begun");
 const session = new RefreshableSession({ method: "custom", customCredentials: () => new Promise(() => {}) });
-const connection = await opened();
+const open = () => session.mqtt(options);
+const connection = await (isMainThread ? open() : onceUnlocked(open));
 say("open");
 if (connects) connection.connect();
 
@@ -28,16 +30,4 @@ for (let next = 0; ; next += burst) {
       say(number);
     }),
   );
-}
-
-/** A worker's directory is free a moment after its `exit`, when the tasks that it leaves have ended. */
-async function opened() {
-  for (;;) {
-    try {
-      return await session.mqtt(options);
-    } catch (error) {
-      if (error.code !== "ERR_MQTT_QUEUE_LOCKED" || isMainThread) throw error;
-      await new Promise(setImmediate);
-    }
-  }
 }
