@@ -3,6 +3,7 @@
 import test from "ava";
 import { start } from "./children/run.mjs";
 import { startTestbed } from "./support/testbed.mjs";
+import { SLOWNESS } from "./support/waiting.mjs";
 
 const bed = await startTestbed();
 test.after.always(() => bed.stop());
@@ -66,8 +67,10 @@ test("close leaves no timer, no socket, no thread and no handle, while the sessi
   t.deepEqual({ timers: after.timers, sockets: after.sockets }, { timers: 0, sockets: 0 });
   t.deepEqual({ timers: before.timers, sockets: before.sockets }, { timers: 0, sockets: 0 });
   t.deepEqual(after.held, before.held);
-  // The runtime has a thread for each name lookup under way, of three sessions at most, and ends it when it is idle for a while.
-  t.true(after.threads <= before.threads + 3, `${before.threads} threads before, ${after.threads} after`);
+  // The runtime may have started a thread for name lookups, and ends it when it is idle for a while. Under qemu the lookups of
+  // the three sessions may take long enough to meet.
+  const lookups = SLOWNESS === 1 ? 1 : 3;
+  t.true(after.threads <= before.threads + lookups, `${before.threads} threads before, ${after.threads} after`);
 });
 
 test("a session that a worker leaves open ends with it", async (t) => {

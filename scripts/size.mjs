@@ -6,7 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 /** Bytes that a stripped addon may have, by the architecture in its name. Everything else reads them here. */
 export const bars = { x64: 4_500_000, arm64: 4_000_000, arm: 3_700_000 };
@@ -18,7 +18,7 @@ export function barOf(file) {
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv.slice(2));
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));
 
 function main([first, ...others]) {
   if (first === "--check") check(others.length === 0 ? ["."] : others);
